@@ -1,0 +1,117 @@
+"""What a person sees of a run: progress while it goes, a table when it is done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from clueplus.evaluation.generate import Generation
+    from clueplus.evaluation.record import Measure, TaskRecord
+    from clueplus.evaluation.run import Run
+
+_SHORT = {"rouge_l": "R-L", "rouge_1": "R-1", "rouge_2": "R-2", "bertscore_f1": "BERTScore"}
+
+
+class ConsoleReporter:
+    """Progress on standard error: rate, time left, failures."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        self._progress: Progress | None = None
+        self._bar: Any = None
+
+    def note(self, text: str) -> None:
+        """One line worth knowing."""
+        self.console.print(f"[yellow]note[/] {escape(text)}", highlight=False)
+
+    def start(self, wanted: int) -> None:
+        """Shows the bar."""
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("answers"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[more]}"),
+            console=self.console,
+            transient=not self.console.is_terminal,
+        )
+        self._bar = self._progress.add_task("", total=wanted, rate="", more="")
+        self._progress.start()
+
+    def progress(self, state: Generation) -> None:
+        """Moves the bar."""
+        if self._progress is None:
+            return
+        task = self._progress.tasks[0]
+        rate = f"{state.generated / task.elapsed:.1f}/s" if task.elapsed else ""
+        parts = [f"{state.reused} from the store"] if state.reused else []
+        parts += [f"[red]{len(state.failures)} failed[/]"] if state.failures else []
+        done = state.reused + state.generated + len(state.failures)
+        self._progress.update(self._bar, completed=done, rate=rate, more=", ".join(parts))
+
+    def finish(self) -> None:
+        """Takes the bar away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+def show_run(run: Run) -> None:
+    """The table of a run and the path of its record, on standard output."""
+    console = Console()
+    record = run.record
+    table = Table(title=f"{escape(record.model.name)}, {record.variant} data", title_justify="left", caption_justify="left")
+    for heading in ("task", "n", "score", "95% interval", "trivial baseline", "unscorable", "truncated", "failed"):
+        table.add_column(heading, justify="left" if heading == "task" else "right", overflow="fold")
+    for task in record.tasks:
+        table.add_row(*_row(task))
+    average = record.average
+    table.add_section()
+    table.add_row("average", str(average.n), _percent(average), "", "", "", "", "")
+    console.print(table)
+    for task in record.tasks:
+        console.print(_details(task), highlight=False, soft_wrap=True)
+    reasons = {task.score.reason for task in record.tasks if task.score.value is None} | (
+        {average.reason} if average.value is None else set()
+    )
+    for reason in sorted(reason for reason in reasons if reason):
+        console.print(f"  [yellow]-[/] {escape(reason)}", highlight=False, soft_wrap=True)
+    console.print(f"record: {run.folder / 'run.json'}", highlight=False, soft_wrap=True)
+
+
+def _row(task: TaskRecord) -> list[str]:
+    score = task.score
+    interval = f"{100 * score.low:.1f} to {100 * score.high:.1f}" if score.low is not None and score.high is not None else "-"
+    baseline = task.trivial_baseline
+    return [
+        task.name,
+        str(task.documents),
+        _percent(score),
+        interval,
+        f"{_percent(baseline.score)} {baseline.name.removeprefix('baseline:')}",
+        _count(task.outcomes["unscorable"]),
+        _count(task.truncated),
+        _count(task.outcomes["infrastructure_error"]),
+    ]
+
+
+def _details(task: TaskRecord) -> str:
+    parts = [f"{_SHORT.get(name, name)} {_percent(measure)}" for name, measure in {**task.components, **task.beside}.items()]
+    return f"  {task.name}: {', '.join(parts)}"
+
+
+def _percent(measure: Measure) -> str:
+    return "not computed" if measure.value is None else f"{100 * measure.value:.1f}"
+
+
+def _count(number: int) -> str:
+    return f"[red]{number}[/]" if number else "0"

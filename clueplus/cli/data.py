@@ -1,0 +1,106 @@
+"""`clueplus data`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clueplus.cli.shared import Json, Mirror, TasksDirs, complete_tasks, print_json, split_names
+
+if TYPE_CHECKING:
+    from clueplus.registry import Catalog, SourceFile, TaskSpec
+
+app = typer.Typer(help="The source files of the tasks: fetch, look, verify.", no_args_is_help=True, rich_markup_mode=None)
+
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Tasks or groups (default: all).", autocompletion=complete_tasks, metavar="[TASK]...")
+]
+
+
+@app.command(epilog="Example: clueplus data fetch meqsum medec")
+def fetch(names: Names = None, mirror: Mirror = None, tasks_dir: TasksDirs = None) -> None:
+    """Bring source files into the data folder, from their pinned URLs or from a mirror; hashes are checked."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from clueplus.data import Library
+
+    library = Library.here(mirror)
+    sources = {source.file: source for spec in _specs(names, tasks_dir) for source in _sources(spec)}
+    console = Console(stderr=True)
+    fetched = 0
+    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console) as progress:
+        bar = progress.add_task("", total=len(sources))
+        for source in sources.values():
+            progress.update(bar, description=source.file)
+            fetched += library.fetch(source)
+            progress.advance(bar)
+    console.print(f"{fetched} fetched, {len(sources) - fetched} already there: {library.folder}", highlight=False)
+
+
+@app.command(epilog="Example: clueplus data status --json")
+def status(names: Names = None, mirror: Mirror = None, tasks_dir: TasksDirs = None, as_json: Json = False) -> None:
+    """Tell for every source file whether it is here and unchanged."""
+    from clueplus.data import Library
+
+    library = Library.here(mirror)
+    rows = [(spec.name, library.status(source)) for spec in _specs(names, tasks_dir) for source in _sources(spec)]
+    if as_json:
+        print_json(
+            [
+                {
+                    "task": task,
+                    "file": found.source.file,
+                    "state": found.state,
+                    "tier": found.source.tier,
+                    "licence": found.source.licence,
+                    "place": str(found.place) if found.place else None,
+                }
+                for task, found in rows
+            ]
+        )
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("task", "file", "state", "tier", "licence"):
+        table.add_column(heading, overflow="fold")
+    colours = {"present": "green", "absent": "yellow", "changed": "red"}
+    for task, found in rows:
+        state = f"[{colours[found.state]}]{found.state}[/]"
+        table.add_row(task, found.source.file, state, found.source.tier, found.source.licence)
+    console = Console()
+    console.print(table)
+    console.print(f"data folder: {library.folder}, mirror: {library.mirror or 'none'}", highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: clueplus data verify medec")
+def verify(names: Names = None, mirror: Mirror = None, tasks_dir: TasksDirs = None) -> None:
+    """Check every file's hash, build the documents, and compare them with the task's stats.json."""
+    from rich.console import Console
+
+    from clueplus.data import Library
+    from clueplus.data.verify import verify_task
+
+    library = Library.here(mirror)
+    console = Console()
+    for spec in _specs(names, tasks_dir):
+        for variant in spec.metadata.variants:
+            counts = verify_task(spec, variant, library)
+            console.print(f"{spec.name} {variant}: {counts}", highlight=False)
+
+
+def _specs(names: list[str] | None, tasks_dir: list[Path] | None) -> list[TaskSpec]:
+    from clueplus.registry import Catalog
+
+    catalog: Catalog = Catalog(tasks_dir or ())
+    return catalog.select(split_names(names) if names else list(catalog.tasks))
+
+
+def _sources(spec: TaskSpec) -> Iterator[SourceFile]:
+    for variant in spec.metadata.variants.values():
+        yield from variant.sources

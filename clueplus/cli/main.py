@@ -1,0 +1,97 @@
+"""The `clueplus` command: groups its subcommands and turns every error into one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from clueplus import __version__
+from clueplus.cli import data, evaluate, models, score, tasks
+from clueplus.errors import ClueplusError, one_line
+
+DEBUG_VARIABLE = "CLUEPLUS_DEBUG"
+
+app = typer.Typer(
+    name="clueplus",
+    help="Is this clinical language model better than that one, and may it ship?",
+    epilog="A newcomer starts with: clueplus evaluate --model baseline",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("evaluate", help=evaluate.HELP, epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command("score", help=score.HELP, epilog=score.EXAMPLES)(score.score)
+app.add_typer(tasks.app, name="tasks")
+app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"clueplus {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _globals(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and leaves the process.
+
+    Exit codes: 0 done, 2 a user's error in one line, 130 interrupted, 1 a fault of clueplus itself.
+    """
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="clueplus", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except BrokenPipeError:
+        # The reader of a pipe left (head); what it did not want is no error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted: finished answers are stored; the same command goes on from there", file=sys.stderr)  # noqa: T201
+        return 130
+    except Exception as error:
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    if os.environ.get(DEBUG_VARIABLE):
+        import traceback
+
+        traceback.print_exc()
+    if isinstance(error, ClueplusError):
+        text, code = str(error), error.exit_code
+    elif hasattr(error, "format_message"):  # typer's own: an unknown option, a missing argument, a wrong type
+        context = getattr(error, "ctx", None)
+        text = f"{error.format_message().rstrip('.')}. Fix: {context.command_path if context else 'clueplus'} --help"
+        code = 2
+    else:
+        # Its text may hold document text, so only the kind of error is told.
+        text = f"clueplus failed with {type(error).__name__}. Fix: run again with --debug and report what it shows"
+        code = 1
+    print(f"error: {one_line(text)}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""`clueplus models`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from clueplus.cli.shared import Json, complete_models, print_json
+
+app = typer.Typer(help="The models that clueplus knows by name.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("list", epilog="Example: clueplus models list --json")
+def list_models(as_json: Json = False) -> None:
+    """List the baselines and the checkpoints with a file under models/."""
+    from clueplus.registry import Catalog
+
+    models = Catalog().models
+    if as_json:
+        print_json([spec.model_dump(mode="json", exclude={"path"}) for spec in models.values()])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("model", "weights", "parameters", "context", "licence"):
+        table.add_column(heading, overflow="fold")
+    for spec in models.values():
+        size = f"{spec.parameters / 1e9:.1f} B" if spec.parameters else "-"
+        table.add_row(spec.name, spec.weights or "none", size, f"{spec.context:,}" if spec.context else "-", spec.licence)
+    Console().print(table)
+
+
+@app.command("show", epilog="Example: clueplus models show mediphi-instruct")
+def show_model(
+    name: Annotated[str, typer.Argument(help="A model's name.", autocompletion=complete_models)], as_json: Json = False
+) -> None:
+    """Show one model's file."""
+    from clueplus.registry import Catalog
+
+    spec = Catalog().model(name)
+    if as_json:
+        print_json(spec.model_dump(mode="json", exclude={"path"}))
+        return
+    from rich.console import Console
+    from rich.syntax import Syntax
+
+    Console().print(Syntax(spec.path.read_text(encoding="utf-8"), "yaml", background_color="default"))

@@ -1,0 +1,55 @@
+"""Options that several commands share, and their completion."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+class VariantOption(str, Enum):
+    """The data variants, for the command line."""
+
+    official = "official"
+    open = "open"
+    sample = "sample"
+
+
+def complete_tasks(incomplete: str) -> list[str]:
+    """Names of tasks and groups; the last of a comma-separated list is completed."""
+    from clueplus.registry import Catalog
+
+    catalog = Catalog()
+    done, comma, last = incomplete.rpartition(",")
+    return [f"{done}{comma}{name}" for name in [*catalog.groups, *catalog.tasks] if name.startswith(last)]
+
+
+def complete_models(incomplete: str) -> list[str]:
+    """Names of models."""
+    from clueplus.registry import Catalog
+
+    return [name for name in Catalog().models if name.startswith(incomplete)]
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
+Mirror = Annotated[
+    Path | None,
+    typer.Option("--mirror", metavar="DIR", help="Read source files from this folder (default: $CLUEPLUS_DATA_MIRROR)."),
+]
+TasksDirs = Annotated[
+    list[Path] | None, typer.Option("--tasks-dir", metavar="DIR", help="A folder with further task folders; repeatable.")
+]
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def split_names(names: list[str]) -> list[str]:
+    """`a,b c` as a, b, c."""
+    return [part.strip() for name in names for part in name.split(",") if part.strip()]

@@ -1,0 +1,100 @@
+"""From a task folder and a variant to its checked documents."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args
+
+from clueplus.data.documents import Document, Documents, Splits, check_splits
+from clueplus.data.library import Library
+from clueplus.errors import DataError
+from clueplus.registry import TaskMetadata, TaskSpec, VariantName
+
+VARIANT_VARIABLE = "CLUEPLUS_VARIANT"
+
+Build = Callable[[Mapping[str, bytes]], Mapping[str, list[Document]]]
+
+
+def task_dataset(module_file: str, build: Build) -> Callable[..., dict[str, Documents]]:
+    """The `custom_dataset` function of a task: what lm-eval calls to get the task's documents.
+
+    Args:
+        module_file: `__file__` of the task's module; `sample.jsonl` stands beside it.
+        build: from the content of the source files, by their `file` name, to the lists "test" and "fewshot".
+
+    Returns:
+        A function of the task's metadata. It also understands `variant` (default: the environment variable
+        `CLUEPLUS_VARIANT`, then "official") and `mirror`, which stock lm-eval passes with `--metadata`.
+    """
+    folder = Path(module_file).resolve().parent
+
+    def dataset(**options: Any) -> dict[str, Documents]:
+        metadata = TaskMetadata.model_validate({k: v for k, v in options.items() if k in TaskMetadata.model_fields})
+        variant = options.get("variant") or os.environ.get(VARIANT_VARIABLE) or "official"
+        library = Library.here(options.get("mirror"))
+        splits = _splits(folder, metadata, variant, library, build)
+        return {"test": splits.test, "fewshot": splits.fewshot}
+
+    return dataset
+
+
+def load_splits(spec: TaskSpec, variant: VariantName, library: Library) -> Splits:
+    """The documents of a task without lm-eval: for `clueplus data` and for tests.
+
+    Raises:
+        DataError: the variant does not exist, a file is absent or changed, or a document is not as declared.
+    """
+    module_name, _, function = spec.custom_dataset.removeprefix("!function ").rpartition(".")
+    module = _import(spec.folder / f"{module_name}.py")
+    metadata = spec.metadata.model_dump()
+    loaded = getattr(module, function)(**metadata, variant=variant, mirror=library.mirror)
+    return Splits(loaded["test"], loaded["fewshot"])
+
+
+def _splits(folder: Path, metadata: TaskMetadata, variant: str, library: Library, build: Build) -> Splits:
+    name = f"{folder.name} ({variant})"
+    if variant not in get_args(VariantName):
+        raise DataError(f"unknown variant '{variant}'", fix=f"use one of {', '.join(get_args(VariantName))}")
+    if variant not in metadata.variants:
+        raise DataError(f"{folder.name} has no variant '{variant}'", fix=f"it has {', '.join(metadata.variants)}")
+    if variant == "sample":
+        splits = _sample(folder / "sample.jsonl")
+    else:
+        files = {source.file: library.read(source) for source in metadata.variants[variant].sources}  # type: ignore[index]
+        built = build(files)
+        splits = Splits(Documents(built["test"]), Documents(built["fewshot"]))
+    return check_splits(splits, metadata, name)
+
+
+def _sample(path: Path) -> Splits:
+    splits: dict[str, Documents] = {"test": Documents(), "fewshot": Documents()}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DataError(f"{path}: can't be read ({error.strerror})") from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            document = json.loads(line)
+            splits[document.pop("split")].append(document)
+        except (ValueError, KeyError, AttributeError) as error:
+            raise DataError(f"{path}:{number}: not a JSON document with 'split' test or fewshot") from error
+    return Splits(splits["test"], splits["fewshot"])
+
+
+def _import(path: Path) -> ModuleType:
+    name = f"clueplus_task_{path.stem}_{abs(hash(str(path)))}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise DataError(f"{path}: no such task module")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sys.modules[name] = module
+    return module

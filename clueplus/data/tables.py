@@ -1,0 +1,67 @@
+"""Tables inside source files, with their columns checked: a missing column names the file, never a cell."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+from clueplus.errors import DataError
+
+# One upstream workbook declares 16,384 columns; reading them all takes minutes.
+_WIDEST = 64
+
+
+def read_csv(files: Mapping[str, bytes], file: str, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a UTF-8 CSV file (quoted fields may hold line breaks), reduced to `columns`.
+
+    Raises:
+        DataError: the file is not UTF-8, lacks a column, or a row has another number of cells.
+    """
+    try:
+        text = files[file].decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: not UTF-8 (byte {error.start})") from error
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header = next(reader, [])
+    positions = _positions(file, header, columns)
+    rows = []
+    for number, cells in enumerate(reader, start=2):
+        if len(cells) != len(header):
+            raise DataError(f"{file}: row {number}: expected {len(header)} cells, found {len(cells)}")
+        rows.append({column: cells[position] for column, position in positions.items()})
+    return rows
+
+
+def read_xlsx(files: Mapping[str, bytes], file: str, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of an Excel file's first sheet, reduced to `columns`; an empty cell is "". Wholly empty rows are left out.
+
+    Raises:
+        DataError: the file is no Excel workbook or lacks a column.
+    """
+    import zipfile
+
+    import openpyxl
+
+    try:
+        workbook = openpyxl.load_workbook(io.BytesIO(files[file]), read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, OSError) as error:
+        raise DataError(f"{file}: not an Excel workbook") from error
+    sheet = workbook.worksheets[0]
+    cells = sheet.iter_rows(values_only=True, max_col=_WIDEST)
+    header = ["" if value is None else str(value) for value in next(cells, ())]
+    positions = _positions(file, header, columns)
+    rows = []
+    for values in cells:
+        row = {c: "" if values[p] is None else str(values[p]) for c, p in positions.items() if p < len(values)}
+        if len(row) == len(positions) and any(row.values()):
+            rows.append(row)
+    return rows
+
+
+def _positions(file: str, header: Sequence[str], columns: Sequence[str]) -> dict[str, int]:
+    missing = [column for column in columns if column not in header]
+    if missing:
+        found = ", ".join(name for name in header if name) or "nothing"
+        raise DataError(f"{file}: missing column '{missing[0]}', found {found[:200]}")
+    return {column: header.index(column) for column in columns}

@@ -1,0 +1,1 @@
+"""plan -> generate -> score -> record; the response store."""

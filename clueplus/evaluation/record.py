@@ -1,0 +1,172 @@
+"""The record of a run: what `run.json` and `items.jsonl` hold. No document text, so it may be committed."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from clueplus.errors import StoreError
+from clueplus.files import write_atomic
+from clueplus.registry import Tier, VariantName
+
+SCHEMA_VERSION = 1
+
+Outcome = Literal["scored", "unscorable", "infrastructure_error"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Measure(_Strict):
+    """A number in [0, 1] and how many items it rests on; null comes with its reason."""
+
+    value: float | None
+    n: int
+    low: float | None = None
+    high: float | None = None
+    interval: str | None = None
+    reason: str | None = None
+
+
+class ItemRecord(_Strict):
+    """One item of one task. `id` and `cluster` are hashes for restricted data."""
+
+    task: str
+    index: int
+    id: str
+    cluster: str
+    document_hash: str
+    prompt_hash: str
+    response_key: str
+    outcome: Outcome
+    truncated: bool = False
+    reason: str | None = None
+    components: dict[str, float | None] = {}
+    beside: dict[str, float] = {}
+    groups: dict[str, str] = {}
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class DataRecord(_Strict):
+    """Which documents were used: hashes of the source files and of the documents made from them."""
+
+    variant: VariantName
+    tier: Tier
+    licence: str
+    sources: dict[str, str]
+    documents: dict[str, str]
+
+
+class BaselineRecord(_Strict):
+    """The trivial baseline's score on the same items."""
+
+    name: str
+    score: Measure
+
+
+class TaskRecord(_Strict):
+    """One task of a run."""
+
+    name: str
+    version: int
+    title: str
+    data: DataRecord
+    scoring: str
+    shots: int
+    decoding: dict[str, Any]
+    prompts: str
+    documents: int
+    limit: int | None
+    outcomes: dict[Outcome, int]
+    truncated: int
+    score: Measure
+    components: dict[str, Measure]
+    beside: dict[str, Measure]
+    breakdowns: dict[str, dict[str, Measure]]
+    trivial_baseline: BaselineRecord
+    failures: dict[str, int] = {}
+
+
+class ModelRecord(_Strict):
+    """Which model answered, through which API."""
+
+    name: str
+    kind: Literal["baseline", "endpoint"]
+    api: str
+    identity: dict[str, dict[str, Any]]
+    host: str | None = None
+    max_model_len: int | None = None
+    spec: dict[str, Any] | None = None
+
+
+class GenerationRecord(_Strict):
+    """How the answers came about."""
+
+    requests: int
+    reused: int
+    generated: int
+    seconds: float
+    concurrency: int
+    store: str
+
+
+class RunRecord(_Strict):
+    """One run. `status` is "incomplete" when infrastructure errors were too many for it to count as a result."""
+
+    schema_version: int = SCHEMA_VERSION
+    run: str
+    status: Literal["complete", "incomplete"]
+    reason: str | None = None
+    unit: Literal["fraction"] = "fraction"
+    created: datetime
+    command: list[str]
+    clueplus: str
+    environment: dict[str, str]
+    model: ModelRecord
+    variant: VariantName
+    tasks: list[TaskRecord]
+    average: Measure
+    generation: GenerationRecord
+
+
+RECORD_NAME = "run.json"
+ITEMS_NAME = "items.jsonl"
+
+
+def write_run(folder: Path, record: RunRecord, items: list[ItemRecord]) -> Path:
+    """Writes both files of a run; `run.json` comes last, so a folder with it is complete.
+
+    Raises:
+        StoreError: the folder can't be written.
+    """
+    write_atomic(folder / ITEMS_NAME, "".join(item.model_dump_json(exclude_defaults=True) + "\n" for item in items))
+    path = folder / RECORD_NAME
+    write_atomic(path, json.dumps(record.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    return path
+
+
+def read_run(run: Path) -> tuple[Path, RunRecord, list[ItemRecord]]:
+    """The folder, the record and the items of a run, named by its folder or its `run.json`.
+
+    Raises:
+        StoreError: there is no such run, or a file is not of the schema; the first fault is named.
+    """
+    folder = run.parent if run.name == RECORD_NAME else run
+    path = folder / RECORD_NAME
+    try:
+        record = RunRecord.model_validate_json(path.read_bytes())
+        path = folder / ITEMS_NAME
+        items = [ItemRecord.model_validate_json(line) for line in path.read_bytes().splitlines()]
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}", fix="give a run's folder or its run.json") from error
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise StoreError(f"{path}: not a run record of schema {SCHEMA_VERSION}: {where}: {fault['msg']}") from error
+    return folder, record, items

@@ -1,0 +1,354 @@
+"""`evaluate` and `score`: the public functions of this room."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import clueplus
+from clueplus.data import Library
+from clueplus.errors import ClueplusError, StoreError, did_you_mean
+from clueplus.evaluation.generate import Generation, generate
+from clueplus.evaluation.plan import plan
+from clueplus.evaluation.record import (
+    GenerationRecord,
+    ItemRecord,
+    ModelRecord,
+    RunRecord,
+    TaskRecord,
+    read_run,
+    write_run,
+)
+from clueplus.evaluation.score import average, score_task
+from clueplus.evaluation.store import ResponseStore
+from clueplus.evaluation.task import LoadedTask, load_tasks
+from clueplus.metrics.bertscore import bertscore_missing
+from clueplus.models import BASELINES, BaselineModel, EndpointModel, Model, Request
+from clueplus.models.base import Api
+from clueplus.registry import Catalog, ModelSpec, TaskSpec, VariantName
+
+STORE_NAME = "responses.jsonl"
+# Above this share of infrastructure errors in one task, the run is not a result.
+MAX_INFRASTRUCTURE_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is asked to do; the fields are the command line's options."""
+
+    model: str
+    tasks: Sequence[str] = ("clueplus_open",)
+    variant: VariantName | None = None
+    base_url: str | None = None
+    api: Api | None = None
+    limit: int | None = None
+    results_dir: Path = Path("results")
+    mirror: Path | None = None
+    fresh: bool = False
+    tasks_dirs: Sequence[Path] = ()
+    concurrency: int = 32
+    timeout: float = 600.0
+    attempts: int = 5
+    command: Sequence[str] = field(default_factory=tuple)
+
+
+class Reporter(Protocol):
+    """What hears of a run's progress."""
+
+    def note(self, text: str) -> None:
+        """One line worth knowing."""
+
+    def start(self, wanted: int) -> None:
+        """Generation starts; `wanted` answers are asked for, those in the store included."""
+
+    def progress(self, state: Generation) -> None:
+        """One more request is done."""
+
+    def finish(self) -> None:
+        """Generation ended."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder and what was written there."""
+
+    folder: Path
+    record: RunRecord
+    items: list[ItemRecord]
+
+
+def evaluate(options: Options, reporter: Reporter) -> Run:
+    """Preflight, plan, generate, score, record.
+
+    Raises:
+        ClueplusError: the run can't start, or stopped half-way with every finished answer stored. A run whose
+            infrastructure errors are too many is written, then raised.
+    """
+    if options.limit is not None and options.limit < 1:
+        raise ClueplusError(f"--limit {options.limit}: at least 1")
+    catalog = Catalog(options.tasks_dirs)
+    specs = catalog.select(options.tasks)
+    is_baseline = options.model.partition(":")[0] == "baseline"
+    variant: VariantName = options.variant or ("sample" if is_baseline else "official")
+    _check_model(options, catalog, is_baseline)
+    _check_variant(specs, variant)
+    _check_writable(options.results_dir)
+    tasks = load_tasks(specs, catalog, variant, Library.here(options.mirror))
+    _note_missing_metrics(tasks, reporter)
+    model = _model(options, catalog, tasks, is_baseline)
+    store = ResponseStore(options.results_dir / slug(model.name) / STORE_NAME)
+    if not options.fresh:
+        store.load()
+    started = time.perf_counter()
+    requests, outcome = asyncio.run(_answer(model, tasks, options, store, reporter))
+    seconds = time.perf_counter() - started
+    created = datetime.now(UTC)
+    folder = _new_folder(options.results_dir / slug(model.name), created)
+    generation = GenerationRecord(
+        requests=len(requests),
+        reused=outcome.reused,
+        generated=outcome.generated,
+        seconds=round(seconds, 3),
+        concurrency=model.concurrency,
+        store=f"../{STORE_NAME}",
+    )
+    records, items = _score_all(tasks, requests, store, outcome.failures, options.limit)
+    record = _record(folder.name, created, options, variant, _model_record(model, tasks, catalog, options), records, generation)
+    write_run(folder, record, items)
+    _refuse_incomplete(record, folder)
+    return Run(folder, record, items)
+
+
+def score(run: Path, *, mirror: Path | None = None, tasks_dirs: Sequence[Path] = ()) -> Run:
+    """Scores a run's stored answers anew, without generating: after a change of scoring, or to check a record.
+
+    The prompts are rendered again and must be those that were answered.
+
+    Raises:
+        ClueplusError: the run, its store or its data are not there or have changed.
+    """
+    folder, old, old_items = read_run(run)
+    catalog = Catalog(tasks_dirs)
+    tasks = load_tasks(catalog.select([task.name for task in old.tasks]), catalog, old.variant, Library.here(mirror))
+    store = ResponseStore(folder / old.generation.store).load()
+    if not len(store):
+        raise StoreError(f"{store.path}: no stored answers", fix="keep the store beside the run, or evaluate again")
+    known = {(item.task, item.index): item for item in old_items}
+    limits = {task.name: task.limit for task in old.tasks}
+    requests: list[Request] = []
+    for task in tasks:
+        for request in plan([task], _Recorded(old.model), limits[task.name]):
+            item = known.get((task.name, request.index))
+            if item is None or item.prompt_hash != request.prompt_hash:
+                raise StoreError(
+                    f"{folder}: the prompt of {task.name} item {request.index} is not the one that was answered",
+                    fix="the task or its data changed since: evaluate again",
+                )
+            requests.append(request)
+    failures = {item.response_key: item.reason for item in old_items if item.reason}
+    records, items = _score_all(tasks, requests, store, failures, old.tasks[0].limit)
+    status, reason = _status(records)
+    record = old.model_copy(
+        update={"tasks": records, "average": average(records), "status": status, "reason": reason, "clueplus": clueplus.__version__}
+    )
+    write_run(folder, record, items)
+    _refuse_incomplete(record, folder)
+    return Run(folder, record, items)
+
+
+class _Recorded:
+    """Stands for the model of a record when its plan is made again."""
+
+    def __init__(self, record: ModelRecord) -> None:
+        self._record = record
+        self.name = record.name
+        self.concurrency = 1
+        self.api: Api = "completions" if record.api == "completions" else "chat"
+
+    def identity(self, task: str) -> dict[str, Any]:
+        return self._record.identity[task]
+
+    async def open(self) -> None:
+        raise NotImplementedError
+
+    async def answer(self, request: Request) -> Any:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        raise NotImplementedError
+
+
+async def _answer(
+    model: Model, tasks: Sequence[LoadedTask], options: Options, store: ResponseStore, reporter: Reporter
+) -> tuple[list[Request], Generation]:
+    try:
+        await model.open()
+        requests = plan(tasks, model, options.limit)
+        reporter.start(len({request.key for request in requests}))
+        outcome = await generate(model, requests, store, fresh=options.fresh, progress=reporter.progress)
+    finally:
+        reporter.finish()
+        await model.close()
+    return requests, outcome
+
+
+def _score_all(
+    tasks: Sequence[LoadedTask], requests: Sequence[Request], store: ResponseStore, failures: dict[str, str], limit: int | None
+) -> tuple[list[TaskRecord], list[ItemRecord]]:
+    records, items = [], []
+    for task in tasks:
+        own = [request for request in requests if request.task == task.name]
+        record, task_items = score_task(task, own, store.get, failures, limit)
+        records.append(record)
+        items += task_items
+    return records, items
+
+
+def _check_model(options: Options, catalog: Catalog, is_baseline: bool) -> None:
+    """Refuses a model that can't be meant, before anything is loaded."""
+    if is_baseline or options.base_url:
+        return
+    known = [*catalog.models, *(f"baseline:{name}" for name in BASELINES)]
+    if options.model in catalog.models or "/" in options.model:
+        raise ClueplusError(
+            f"the model '{options.model}' needs a server",
+            fix="start one (for example: vllm serve MODEL) and give --base-url http://HOST:PORT/v1",
+        )
+    raise ClueplusError(
+        f"unknown model '{options.model}'", fix=f"{did_you_mean(options.model, known)} Or give --base-url for a served model"
+    )
+
+
+def _check_variant(specs: Sequence[TaskSpec], variant: VariantName) -> None:
+    lacking = [spec.name for spec in specs if variant not in spec.metadata.variants]
+    if lacking:
+        raise ClueplusError(
+            f"{lacking[0]} has no variant '{variant}'",
+            fix=f"it has {', '.join(specs[0].metadata.variants)}; leave it out with --tasks",
+        )
+
+
+def _check_writable(folder: Path) -> None:
+    """Refuses a results folder that can't be written before hours are spent."""
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise StoreError(
+            f"can't write to the results folder {folder}: {error.strerror}", fix="choose another --results-dir"
+        ) from error
+
+
+def _note_missing_metrics(tasks: Sequence[LoadedTask], reporter: Reporter) -> None:
+    missing = bertscore_missing()
+    for task in tasks:
+        if missing and "bertscore_f1" in task.spec.metadata.components:
+            reporter.note(f"{task.name}: bertscore_f1 {missing}; without it the task has no score, only its other components")
+
+
+def _model(options: Options, catalog: Catalog, tasks: Sequence[LoadedTask], is_baseline: bool) -> Model:
+    if is_baseline:
+        name = "baseline:nearest" if options.model == "baseline" else options.model
+        return BaselineModel(name, {task.name: task.pool for task in tasks})
+    assert options.base_url is not None
+    spec = catalog.models.get(options.model)
+    return EndpointModel(
+        options.model if spec is None or spec.weights is None else spec.weights,
+        options.base_url,
+        api=options.api or (spec.api if spec else "chat"),
+        revision=spec.revision if spec else None,
+        concurrency=options.concurrency,
+        timeout=options.timeout,
+        attempts=options.attempts,
+    )
+
+
+def _model_record(model: Model, tasks: Sequence[LoadedTask], catalog: Catalog, options: Options) -> ModelRecord:
+    spec: ModelSpec | None = catalog.models.get(options.model)
+    endpoint = isinstance(model, EndpointModel)
+    return ModelRecord(
+        name=model.name,
+        kind="endpoint" if endpoint else "baseline",
+        api=model.api,
+        identity={task.name: model.identity(task.name) for task in tasks},
+        host=urlsplit(model.base_url).netloc.rpartition("@")[2] if isinstance(model, EndpointModel) else None,
+        max_model_len=model.max_model_len if isinstance(model, EndpointModel) else None,
+        spec=spec.model_dump(mode="json", exclude={"path"}) if spec else None,
+    )
+
+
+def _record(
+    name: str,
+    created: datetime,
+    options: Options,
+    variant: VariantName,
+    model: ModelRecord,
+    tasks: list[TaskRecord],
+    generation: GenerationRecord,
+) -> RunRecord:
+    status, reason = _status(tasks)
+    return RunRecord(
+        run=name,
+        status=status,
+        reason=reason,
+        created=created,
+        command=list(options.command),
+        clueplus=clueplus.__version__,
+        environment=_environment(),
+        model=model,
+        variant=variant,
+        tasks=tasks,
+        average=average(tasks),
+        generation=generation,
+    )
+
+
+def _status(tasks: Sequence[TaskRecord]) -> tuple[Any, str | None]:
+    for task in tasks:
+        failed = task.outcomes["infrastructure_error"]
+        if failed > MAX_INFRASTRUCTURE_SHARE * task.documents:
+            why = max(task.failures, key=lambda reason: task.failures[reason])
+            return "incomplete", f"{task.name}: {failed} of {task.documents} requests got no answer: {why}"
+    return "complete", None
+
+
+def _refuse_incomplete(record: RunRecord, folder: Path) -> None:
+    if record.status == "incomplete":
+        raise ClueplusError(
+            f"not a result: {record.reason} (recorded in {folder})",
+            fix="mend the cause and run the same command: only what failed is asked again",
+        )
+
+
+def _environment() -> dict[str, str]:
+    found = {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()}
+    for package in ("lm-eval", "numpy", "scipy", "scikit-learn", "rapidfuzz", "nltk", "torch", "transformers"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def slug(name: str) -> str:
+    """A model's name as one folder name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
+
+
+def _new_folder(parent: Path, created: datetime) -> Path:
+    """A folder name that no other run has, even one of the same second."""
+    stamp = created.strftime("%Y%m%dT%H%M%SZ")
+    names = (stamp if number == 1 else f"{stamp}-{number}" for number in range(1, 1000))
+    return next(parent / name for name in names if not (parent / name).exists())

@@ -1,0 +1,213 @@
+"""Scoring: a pure step from stored answers to items, and from items to a task's numbers."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clueplus.data.documents import document_hash
+from clueplus.evaluation.record import BaselineRecord, DataRecord, ItemRecord, Measure, TaskRecord
+from clueplus.evaluation.task import LoadedTask
+from clueplus.files import canonical_json, sha256
+from clueplus.metrics import bertscore
+from clueplus.models import Answer, BaselineModel, Request
+from clueplus.statistics.intervals import mean_of_means_interval
+
+SCORING = "clueplus-1"
+_NOT_METRICS = frozenset({"score", "unscorable"})
+
+
+def score_task(
+    task: LoadedTask,
+    requests: Sequence[Request],
+    answer: Callable[[str], Answer | None],
+    failures: Mapping[str, str],
+    limit: int | None,
+) -> tuple[TaskRecord, list[ItemRecord]]:
+    """The record of one task and its items.
+
+    Args:
+        task: whose `process_results` and aggregations are used, as stock lm-eval would.
+        requests: the plan of this task.
+        answer: from a response key to the stored answer.
+        failures: by response key, why there is none.
+        limit: how many documents were asked for, for the record.
+    """
+    answers = [answer(request.key) for request in requests]
+    _prepare(task, requests, [a.text for a in answers if a], [r for r, a in zip(requests, answers, strict=True) if a])
+    items = [_item(task, r, a, failures.get(r.key)) for r, a in zip(requests, answers, strict=True)]
+    scored = [item for item in items if item.outcome != "infrastructure_error"]
+    outcomes = Counter(item.outcome for item in items)
+    metadata = task.spec.metadata
+    record = TaskRecord(
+        name=task.name,
+        version=metadata.version,
+        title=metadata.title,
+        data=_data(task),
+        scoring=SCORING,
+        shots=task.spec.num_fewshot,
+        decoding=task.decoding.record(),
+        prompts=sha256("".join(request.prompt_hash for request in requests)),
+        documents=len(items),
+        limit=limit,
+        outcomes={name: outcomes.get(name, 0) for name in ("scored", "unscorable", "infrastructure_error")},
+        truncated=sum(item.truncated for item in items),
+        score=_score(task, scored),
+        components={name: _component(task, name, scored) for name in metadata.components},
+        beside={name: _beside(task, name, scored) for name in metadata.beside},
+        breakdowns={field: _breakdown(task, field, scored) for field in metadata.breakdowns},
+        trivial_baseline=_trivial(task, requests),
+        failures=dict(Counter(item.reason for item in items if item.reason)),
+    )
+    return record, items
+
+
+def _prepare(task: LoadedTask, requests: Sequence[Request], texts: Sequence[str], answered: Sequence[Request]) -> None:
+    """Lets slow metrics see all pairs at once; they then answer each item from memory."""
+    if "bertscore_f1" in task.spec.metadata.components:
+        bertscore.prepare([text.strip() for text in texts], [task.target(request.document) for request in answered])
+
+
+def _item(task: LoadedTask, request: Request, answer: Answer | None, failure: str | None) -> ItemRecord:
+    metadata, document = task.spec.metadata, request.document
+    hidden = task.variant.tier == "restricted"
+
+    def label(value: Any) -> str:
+        text = "none" if value is None else str(value)
+        return sha256(text)[:16] if hidden else text
+
+    common: dict[str, Any] = {
+        "task": task.name,
+        "index": request.index,
+        "id": label(document["id"]),
+        "cluster": label(document[metadata.cluster]),
+        "document_hash": document_hash(document),
+        "prompt_hash": request.prompt_hash,
+        "response_key": request.key,
+        "groups": {field: "none" if document[field] is None else str(document[field]) for field in metadata.breakdowns},
+    }
+    if answer is None:
+        return ItemRecord(**common, outcome="infrastructure_error", reason=failure or "no answer in the store")
+    result = task.score(document, answer.text)
+    beside = {k: float(v) for k, v in result.items() if k in metadata.beside}
+    return ItemRecord(
+        **common,
+        outcome="unscorable" if result["unscorable"] else "scored",
+        truncated=answer.finish_reason == "length",
+        components=result["score"],
+        beside=beside,
+        prompt_tokens=answer.prompt_tokens,
+        completion_tokens=answer.completion_tokens,
+    )
+
+
+def _data(task: LoadedTask) -> DataRecord:
+    variant = task.variant
+    return DataRecord(
+        variant=task.variant_name,
+        tier=variant.tier,
+        licence=variant.licence,
+        sources={source.file: source.sha256 for source in variant.sources},
+        documents=task.splits.digest(),
+    )
+
+
+def _score(task: LoadedTask, items: Sequence[ItemRecord]) -> Measure:
+    """The column with its interval, or why there is none."""
+    names = task.spec.metadata.components
+    lacking = [name for name in names if all(item.components[name] is None for item in items)]
+    if not items:
+        return Measure(value=None, n=0, reason="no item was scored")
+    if lacking:
+        return Measure(value=None, n=len(items), reason=f"{lacking[0]}: {_why_lacking(lacking[0])}")
+    value = task.aggregate("score")([item.components for item in items])
+    matrix = np.array([[math.nan if item.components[n] is None else item.components[n] for n in names] for item in items])
+    interval = mean_of_means_interval(matrix, [item.cluster for item in items])
+    return Measure(
+        value=value, n=len(items), low=interval.low, high=interval.high, interval=interval.method, reason=interval.reason
+    )
+
+
+def _component(task: LoadedTask, name: str, items: Sequence[ItemRecord]) -> Measure:
+    values = [value for item in items if (value := item.components[name]) is not None]
+    return _mean(task, name, values, [item.cluster for item in items if item.components[name] is not None])
+
+
+def _beside(task: LoadedTask, name: str, items: Sequence[ItemRecord]) -> Measure:
+    having = [item for item in items if name in item.beside]
+    return _mean(task, name, [item.beside[name] for item in having], [item.cluster for item in having])
+
+
+def _mean(task: LoadedTask, name: str, values: Sequence[float], clusters: Sequence[str]) -> Measure:
+    if not values:
+        return Measure(value=None, n=0, reason=_why_lacking(name))
+    interval = mean_of_means_interval(np.array(values)[:, None], clusters)
+    return Measure(
+        value=task.aggregate(name)(values),
+        n=len(values),
+        low=interval.low,
+        high=interval.high,
+        interval=interval.method,
+        reason=interval.reason,
+    )
+
+
+def _why_lacking(name: str) -> str:
+    if name == "bertscore_f1":
+        return bertscore.bertscore_missing() or "no item has it"
+    return "no item has it"
+
+
+def _breakdown(task: LoadedTask, field: str, items: Sequence[ItemRecord]) -> dict[str, Measure]:
+    groups: dict[str, list[ItemRecord]] = defaultdict(list)
+    for item in items:
+        groups[item.groups[field]].append(item)
+    return {value: _group_mean(groups[value]) for value in sorted(groups, key=_natural)}
+
+
+def _group_mean(items: Sequence[ItemRecord]) -> Measure:
+    """The mean over a group's items of each item's own mean of components; without an interval, groups are small."""
+    values = [statistic for item in items if (statistic := _item_mean(item)) is not None]
+    if not values:
+        return Measure(value=None, n=0, reason="a component is not computed")
+    return Measure(value=sum(values) / len(values), n=len(values))
+
+
+def _item_mean(item: ItemRecord) -> float | None:
+    values = [value for value in item.components.values() if value is not None]
+    return sum(values) / len(values) if values else None
+
+
+def _natural(text: str) -> tuple[int, int, str]:
+    return (0, int(text), "") if text.isdigit() else (1, 0, text)
+
+
+def _trivial(task: LoadedTask, requests: Sequence[Request]) -> BaselineRecord:
+    """The task's trivial baseline on the same documents: a score means little without it."""
+    metadata = task.spec.metadata
+    model = BaselineModel(metadata.trivial_baseline, {task.name: task.pool})
+    replies = [model.reply(task.name, request.document) for request in requests]
+    _prepare(task, requests, replies, requests)
+    results = [task.score(r.document, reply)["score"] for r, reply in zip(requests, replies, strict=True)]
+    value = task.aggregate("score")(results) if results else math.nan
+    if math.isnan(value):
+        return BaselineRecord(name=model.name, score=Measure(value=None, n=len(results), reason="a component is not computed"))
+    return BaselineRecord(name=model.name, score=Measure(value=value, n=len(results)))
+
+
+def average(tasks: Sequence[TaskRecord]) -> Measure:
+    """The unweighted mean of the columns (the benchmark's average); null when a column is missing."""
+    missing = [task.name for task in tasks if task.score.value is None]
+    if missing:
+        return Measure(value=None, n=len(tasks), reason=f"no score for {', '.join(missing)}")
+    values = [task.score.value for task in tasks if task.score.value is not None]
+    return Measure(value=sum(values) / len(values), n=len(values))
+
+
+def items_digest(items: Sequence[ItemRecord]) -> str:
+    """A sha256 over all items: equal digests mean equal results."""
+    return sha256(canonical_json([item.model_dump() for item in items]))

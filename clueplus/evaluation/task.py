@@ -1,0 +1,116 @@
+"""Tasks as lm-eval builds them: the prompts, the targets and the scoring are those of stock lm-eval."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from clueplus.data import Library, Splits
+from clueplus.errors import ClueplusError
+from clueplus.models import Decoding, Example, Pool
+from clueplus.models.base import Api, Prompt
+from clueplus.models.baselines import input_text
+from clueplus.registry import Catalog, TaskSpec, Variant, VariantName
+
+
+@dataclass(frozen=True)
+class LoadedTask:
+    """One task with the documents of one variant."""
+
+    spec: TaskSpec
+    variant_name: VariantName
+    splits: Splits
+    lm_task: Any
+
+    @property
+    def name(self) -> str:
+        """The task's id."""
+        return self.spec.name
+
+    @property
+    def variant(self) -> Variant:
+        """The variant that is loaded."""
+        return self.spec.metadata.variants[self.variant_name]
+
+    @property
+    def decoding(self) -> Decoding:
+        """How the task wants answers generated."""
+        wanted = self.spec.generation_kwargs
+        return Decoding(int(wanted["max_gen_toks"]), float(wanted["temperature"]), tuple(wanted["until"]))
+
+    def prompt(self, document: Mapping[str, Any], api: Api) -> Prompt:
+        """The rendered prompt, few-shot examples included: messages for a chat API, else text."""
+        rendered = self.lm_task.fewshot_context(
+            document,
+            num_fewshot=self.spec.num_fewshot,
+            apply_chat_template=api == "chat",
+            fewshot_as_multiturn=api == "chat",
+            chat_template=_messages_as_json if api == "chat" else None,
+            gen_prefix=self.lm_task.doc_to_prefix(document),
+        )
+        return json.loads(rendered) if api == "chat" else rendered  # type: ignore[no-any-return]
+
+    def target(self, document: Mapping[str, Any]) -> str:
+        """The reference answer as text."""
+        return str(self.lm_task.doc_to_target(document))
+
+    def score(self, document: Mapping[str, Any], text: str) -> dict[str, Any]:
+        """The task's `process_results` on one answer."""
+        return dict(self.lm_task.process_results(document, [text]))
+
+    def aggregate(self, metric: str) -> Callable[[Sequence[Any]], float]:
+        """lm-eval's aggregation of one metric over the items that have it."""
+        found: Callable[[Sequence[Any]], float] = self.lm_task.aggregation()[metric]
+        return found
+
+    @property
+    def pool(self) -> Pool:
+        """The few-shot pool as baselines see it."""
+        metadata = self.spec.metadata
+        examples = [Example(input_text(d, metadata), self.target(d)) for d in self.splits.fewshot]
+        return Pool(metadata, examples)
+
+
+def load_tasks(
+    specs: Sequence[TaskSpec], catalog: Catalog, variant: VariantName, library: Library
+) -> list[LoadedTask]:
+    """The tasks with their documents, in the order of `specs`.
+
+    Raises:
+        ClueplusError: data is absent or changed, or lm-eval refuses a task.
+    """
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    from lm_eval.tasks import TaskManager
+
+    _memoise_templates()
+    manager = TaskManager(
+        include_path=[str(folder) for folder in catalog.task_dirs],
+        include_defaults=False,
+        metadata={"variant": variant, "mirror": str(library.mirror) if library.mirror else None},
+    )
+    loaded = []
+    for spec in specs:
+        try:
+            lm_task = manager.load([spec.name])["tasks"][spec.name]
+        except ClueplusError:
+            raise
+        except Exception as error:
+            raise ClueplusError(f"{spec.path}: lm-eval can't build the task: {type(error).__name__}: {error}") from error
+        loaded.append(LoadedTask(spec, variant, Splits(lm_task.dataset["test"], lm_task.dataset["fewshot"]), lm_task))
+    return loaded
+
+
+def _messages_as_json(messages: list[dict[str, str]], **_: Any) -> str:
+    return json.dumps(messages, ensure_ascii=False)
+
+
+@lru_cache(maxsize=1)
+def _memoise_templates() -> None:
+    """Compiles each Jinja template once: lm-eval compiles it anew for every document, most of the time of a plan."""
+    from lm_eval import utils
+
+    utils.env.from_string = lru_cache(maxsize=256)(utils.env.from_string)

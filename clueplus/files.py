@@ -1,0 +1,48 @@
+"""Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from clueplus.errors import StoreError
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Writes `content` to `path` by way of a temporary file beside it, so that a reader never sees half of it.
+
+    Raises:
+        StoreError: the folder can't be made or written, or the disk is full; nothing is left behind.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        raise StoreError(f"can't write {path}: {error.strerror or error}", fix="choose a folder that you may write to, with free space") from error
+
+
+def canonical_json(value: Any) -> str:
+    """`value` as the one JSON text that hashes are taken of: sorted keys, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def sha256(content: bytes | str) -> str:
+    """The sha256 of `content`, in hex; text is taken as UTF-8."""
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content).hexdigest()

@@ -1,0 +1,1 @@
+"""Pure functions from (prediction, reference) to numbers."""

@@ -1,0 +1,148 @@
+"""BERTScore F1 (Zhang et al., ICLR 2020) with a model from a local folder: greedy cosine matching of token vectors.
+
+No weights are downloaded here. The folder comes from the environment variable `CLUEPLUS_BERTSCORE_MODEL` (CLUE uses
+SciBERT, uncased, without rescaling); where it is not set, the component is not computed and says why.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from clueplus.errors import ClueplusError
+
+MODEL_VARIABLE = "CLUEPLUS_BERTSCORE_MODEL"
+LAYER_VARIABLE = "CLUEPLUS_BERTSCORE_LAYER"
+# bert-score's published choice for SciBERT, a 12-layer encoder; other encoders have their own.
+_LAYERS = {"scibert": 8, "roberta-large": 17, "bert-base": 9}
+
+_cache: dict[tuple[str, str, str], float] = {}
+
+
+def bertscore_missing() -> str | None:
+    """Why BERTScore can't be computed here, as one line with the fix; None when it can."""
+    folder = os.environ.get(MODEL_VARIABLE)
+    if not folder:
+        return f"not computed: set {MODEL_VARIABLE} to a local folder with an encoder (CLUE: scibert_scivocab_uncased)"
+    if not (Path(folder) / "config.json").is_file():
+        return f"not computed: {MODEL_VARIABLE} names {folder}, which holds no config.json"
+    from importlib.util import find_spec
+
+    lacking = [name for name in ("torch", "transformers") if find_spec(name) is None]
+    if lacking:
+        return f"not computed: {' and '.join(lacking)} not installed; pip install 'clueplus[hf]'"
+    return None
+
+
+def bertscore_identity() -> str | None:
+    """What scores depend on: the name of the model folder and the layer; None when BERTScore can't be computed."""
+    if bertscore_missing():
+        return None
+    folder = Path(os.environ[MODEL_VARIABLE])
+    return f"{folder.name} layer {_layer(folder)}"
+
+
+def bertscore_f1(prediction: str, reference: str) -> float | None:
+    """BERTScore F1 of one pair, in [-1, 1] (in practice 0.3 to 1), without rescaling; None where it can't be computed.
+
+    An empty prediction or reference scores 0. Pairs seen before are remembered; see `prepare`.
+    """
+    if bertscore_missing():
+        return None
+    folder = os.environ[MODEL_VARIABLE]
+    key = (folder, prediction, reference)
+    if key not in _cache:
+        prepare([prediction], [reference])
+    return _cache[key]
+
+
+def prepare(predictions: Sequence[str], references: Sequence[str], *, batch_size: int = 64) -> None:
+    """Computes many pairs in batches, so that `bertscore_f1` answers from memory.
+
+    Texts are sorted by length, embedded once each, and matched on the device that torch offers.
+
+    Raises:
+        ClueplusError: the model can't be loaded.
+    """
+    if bertscore_missing():
+        return
+    folder = os.environ[MODEL_VARIABLE]
+    pairs = {(p, r) for p, r in zip(predictions, references, strict=True) if (folder, p, r) not in _cache}
+    for prediction, reference in pairs:
+        if not prediction.strip() or not reference.strip():
+            _cache[folder, prediction, reference] = 0.0
+    todo = sorted((pair for pair in pairs if (folder, *pair) not in _cache), key=lambda pair: len(pair[0]) + len(pair[1]))
+    encoder = _encoder(folder) if todo else None
+    for start in range(0, len(todo), batch_size):
+        assert encoder is not None
+        batch = todo[start : start + batch_size]
+        for (prediction, reference), value in zip(batch, encoder.f1(batch), strict=True):
+            _cache[folder, prediction, reference] = value
+
+
+class _Encoder:
+    """An encoder cut after the layer whose vectors are compared."""
+
+    def __init__(self, folder: str) -> None:
+        import torch
+        from transformers import AutoModel, AutoTokenizer
+
+        self.torch = torch
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self.model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).to(self.device).eval()
+        except (OSError, ValueError) as error:
+            raise ClueplusError(f"{MODEL_VARIABLE}: {folder} can't be loaded as an encoder ({type(error).__name__})") from error
+        self.layer = _layer(Path(folder))
+        limit = getattr(self.model.config, "max_position_embeddings", 512)
+        self.max_length = min(self.tokenizer.model_max_length, limit)
+
+    def vectors(self, texts: Sequence[str]) -> list[Any]:
+        """One (tokens, hidden) tensor of unit vectors a text, with the special tokens at both ends."""
+        torch = self.torch
+        encoded = self.tokenizer(
+            [text.strip() for text in texts], padding=True, truncation=True, max_length=self.max_length, return_tensors="pt"
+        ).to(self.device)
+        with torch.inference_mode():
+            hidden = self.model(**encoded, output_hidden_states=True).hidden_states[self.layer]
+        hidden = torch.nn.functional.normalize(hidden, dim=-1)
+        lengths = encoded["attention_mask"].sum(dim=1).tolist()
+        return [row[:length] for row, length in zip(hidden, lengths, strict=True)]
+
+    def f1(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """BERTScore F1 of each (prediction, reference)."""
+        vectors = self.vectors([text for pair in pairs for text in pair])
+        scores = []
+        for prediction, reference in zip(vectors[::2], vectors[1::2], strict=True):
+            if len(prediction) <= 2 or len(reference) <= 2:
+                scores.append(0.0)
+                continue
+            # As in bert-score, the two special tokens of a text may be matched but weigh nothing themselves.
+            similarity = prediction @ reference.T
+            precision = similarity.max(dim=1).values[1:-1].mean().item()
+            recall = similarity.max(dim=0).values[1:-1].mean().item()
+            scores.append(2 * precision * recall / (precision + recall) if precision + recall else 0.0)
+        return scores
+
+
+@lru_cache(maxsize=1)
+def _encoder(folder: str) -> _Encoder:
+    return _Encoder(folder)
+
+
+@lru_cache(maxsize=8)
+def _layer(folder: Path) -> int:
+    """The hidden layer to compare: set by the user, bert-score's choice for known encoders, else the last."""
+    import json
+
+    layers = int(json.loads((folder / "config.json").read_text(encoding="utf-8"))["num_hidden_layers"])
+    chosen = os.environ.get(LAYER_VARIABLE)
+    if chosen:
+        if not chosen.isdigit() or int(chosen) > layers:
+            raise ClueplusError(f"{LAYER_VARIABLE}={chosen}: the model has layers 0 to {layers}")
+        return int(chosen)
+    return next((layer for name, layer in _LAYERS.items() if name in folder.name.lower() and layer <= layers), layers)

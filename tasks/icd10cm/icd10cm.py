@@ -1,0 +1,104 @@
+"""ICD10CM: which of four definitions belongs to a code, at three levels of difficulty.
+
+Regenerated from the 2021 tables in the manner of MedConceptsQA: distractors are any codes (easy), codes at graph distance
+3 to 5 (medium) or 2 (hard). Never among them: the gold, its ancestors and descendants, a definition that is there already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from clueplus.data import task_dataset
+from clueplus.data.icd10cm import Icd10cm, dotted, read_icd10cm
+from clueplus.metrics.choice import parse_option
+from clueplus.metrics.components import item_scores
+
+ORDER = "icd10cm_2021/icd10cm-order-Jan-2021.txt"
+TABULAR = "icd10cm_2021/icd10cm_tabular_2021.xml"
+SEED = "clueplus-icd10cm-1"
+LEVELS: dict[str, tuple[int, int] | None] = {"easy": None, "medium": (3, 5), "hard": (2, 2)}
+TEST_CODES, POOL_CODES = 2000, 200
+
+
+def build(files: Mapping[str, bytes]) -> dict[str, list[dict[str, Any]]]:
+    """One question a level for each of 2,000 codes; the few-shot pool is made of 200 codes of other categories."""
+    table = read_icd10cm(files[ORDER], files[TABULAR], "icd10cm_2021")
+    questions = _questions(table)
+    test = [document for group in islice(questions, TEST_CODES) for document in group]
+    categories = {document["code"][:3] for document in test}
+    pool = (group for group in questions if group[0]["code"][:3] not in categories)
+    return {"test": test, "fewshot": [document for group in islice(pool, POOL_CODES) for document in group]}
+
+
+dataset = task_dataset(__file__, build)
+
+
+def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, Any]:
+    """Accuracy of the chosen letter, under the level of the question."""
+    chosen = parse_option(results[0], doc["options"])
+    correct = float(chosen == doc["answer"])
+    components = {f"accuracy_{level}": correct if level == doc["level"] else None for level in LEVELS}
+    return item_scores(components, unscorable=chosen is None)
+
+
+def _questions(table: Icd10cm) -> Iterator[list[dict[str, Any]]]:
+    """For each drawn code that has three distractors at every level, its questions easy, medium, hard."""
+    codes = list(table.descriptions)
+    seen = set()
+    for draw in _draws("gold", len(codes)):
+        gold = codes[draw]
+        if gold in seen:
+            continue
+        seen.add(gold)
+        documents = [_question(table, codes, gold, level) for level in LEVELS]
+        if None not in documents:
+            yield [document for document in documents if document is not None]
+
+
+def _question(table: Icd10cm, codes: Sequence[str], gold: str, level: str) -> dict[str, Any] | None:
+    span = LEVELS[level]
+    candidates = codes if span is None else table.at_distance(gold, *span)
+    distractors = _distractors(table, candidates, gold, level)
+    if distractors is None:
+        return None
+    position = next(_draws(f"position {level} {gold}", 4))
+    options = [table.descriptions[code] for code in distractors]
+    options.insert(position, table.descriptions[gold])
+    return {
+        "id": f"{dotted(gold)}-{level}",
+        "level": level,
+        "code": dotted(gold),
+        "options": options,
+        "answer": "ABCD"[position],
+        "chapter": table.chapter(gold),
+    }
+
+
+def _distractors(table: Icd10cm, candidates: Sequence[str], gold: str, level: str) -> list[str] | None:
+    """Three different candidates, or None when there are not three with definitions of their own."""
+    texts = {table.descriptions[gold].casefold()}
+    if len({table.descriptions[code].casefold() for code in candidates[:1000]} - texts) < 3:
+        return None
+    chosen: list[str] = []
+    above = set(table.ancestors(gold))
+    for draw in _draws(f"distractor {level} {gold}", len(candidates)):
+        code = candidates[draw]
+        text = table.descriptions[code].casefold()
+        if text not in texts and code not in above and gold not in table.ancestors(code):
+            texts.add(text)
+            chosen.append(code)
+        if len(chosen) == 3:
+            return chosen
+    return None
+
+
+def _draws(purpose: str, size: int) -> Iterator[int]:
+    """Endless numbers below `size` from a hash of the seed: the same on every machine and Python version."""
+    number = 0
+    while True:
+        digest = hashlib.sha256(f"{SEED} {purpose} {number}".encode()).digest()
+        yield int.from_bytes(digest[:8], "big") % size
+        number += 1

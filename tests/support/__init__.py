@@ -1,0 +1,1 @@
+"""What tests share: a tiny language model and a real server for it."""
