@@ -35,7 +35,10 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        raise StoreError(f"can't write {path}: {error.strerror or error}", fix="choose a folder that you may write to, with free space") from error
+        raise StoreError(
+            f"can't write {path}: {error.strerror or error}",
+            fix="choose a folder that you may write to, with free space",
+        ) from error
 
 
 def canonical_json(value: Any) -> str:

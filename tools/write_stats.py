@@ -19,7 +19,7 @@ def main(names: list[str]) -> None:
     for spec in catalog.select(names or list(catalog.tasks)):
         described = {variant: statistics(spec, variant, library) for variant in spec.metadata.variants}
         write_atomic(spec.folder / "stats.json", json.dumps(described, indent=1, ensure_ascii=False) + "\n")
-        print(spec.name, {variant: value["test"]["documents"] for variant, value in described.items()})  # noqa: T201
+        print(spec.name, {variant: value["test"]["documents"] for variant, value in described.items()})
 
 
 if __name__ == "__main__":

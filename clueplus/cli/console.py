@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -69,13 +77,15 @@ def show_run(run: Run) -> None:
     """The table of a run and the path of its record, on standard output."""
     console = Console()
     record = run.record
-    table = Table(title=f"{escape(record.model.name)}, {record.variant} data", title_justify="left", caption_justify="left")
-    for heading in ("task", "n", "score", "95% interval", "trivial baseline", "unscorable", "truncated", "failed"):
-        table.add_column(heading, justify="left" if heading == "task" else "right", overflow="fold")
+    console.print(
+        f"{escape(record.model.name)}, {record.variant} data, scores in percent", style="bold", highlight=False
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("task", "n", "score", "95% interval", "trivial", "unscored", "cut", "failed"):
+        table.add_column(heading, justify="left" if heading == "task" else "right", no_wrap=True)
     for task in record.tasks:
         table.add_row(*_row(task))
     average = record.average
-    table.add_section()
     table.add_row("average", str(average.n), _percent(average), "", "", "", "", "")
     console.print(table)
     for task in record.tasks:
@@ -90,14 +100,16 @@ def show_run(run: Run) -> None:
 
 def _row(task: TaskRecord) -> list[str]:
     score = task.score
-    interval = f"{100 * score.low:.1f} to {100 * score.high:.1f}" if score.low is not None and score.high is not None else "-"
+    interval = (
+        f"{100 * score.low:.1f}-{100 * score.high:.1f}" if score.low is not None and score.high is not None else ""
+    )
     baseline = task.trivial_baseline
     return [
         task.name,
         str(task.documents),
         _percent(score),
         interval,
-        f"{_percent(baseline.score)} {baseline.name.removeprefix('baseline:')}",
+        f"{baseline.name.removeprefix('baseline:')} {_percent(baseline.score)}",
         _count(task.outcomes["unscorable"]),
         _count(task.truncated),
         _count(task.outcomes["infrastructure_error"]),
@@ -105,12 +117,14 @@ def _row(task: TaskRecord) -> list[str]:
 
 
 def _details(task: TaskRecord) -> str:
-    parts = [f"{_SHORT.get(name, name)} {_percent(measure)}" for name, measure in {**task.components, **task.beside}.items()]
+    parts = [
+        f"{_SHORT.get(name, name)} {_percent(measure)}" for name, measure in {**task.components, **task.beside}.items()
+    ]
     return f"  {task.name}: {', '.join(parts)}"
 
 
 def _percent(measure: Measure) -> str:
-    return "not computed" if measure.value is None else f"{100 * measure.value:.1f}"
+    return "-" if measure.value is None else f"{100 * measure.value:.1f}"
 
 
 def _count(number: int) -> str:

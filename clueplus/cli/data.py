@@ -13,10 +13,13 @@ from clueplus.cli.shared import Json, Mirror, TasksDirs, complete_tasks, print_j
 if TYPE_CHECKING:
     from clueplus.registry import Catalog, SourceFile, TaskSpec
 
-app = typer.Typer(help="The source files of the tasks: fetch, look, verify.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="The source files of the tasks: fetch, look, verify.", no_args_is_help=True, rich_markup_mode=None
+)
 
 Names = Annotated[
-    list[str] | None, typer.Argument(help="Tasks or groups (default: all).", autocompletion=complete_tasks, metavar="[TASK]...")
+    list[str] | None,
+    typer.Argument(help="Tasks or groups (default: all).", autocompletion=complete_tasks, metavar="[TASK]..."),
 ]
 
 

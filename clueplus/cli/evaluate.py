@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clueplus.cli.shared import Json, Mirror, TasksDirs, VariantOption, complete_models, complete_tasks, print_json, split_names
+from clueplus.cli.shared import (
+    Json,
+    Mirror,
+    TasksDirs,
+    VariantOption,
+    complete_models,
+    complete_tasks,
+    print_json,
+    split_names,
+)
 
 HELP = """Evaluate a model on CLUE+ tasks and record the run.
 
 MODEL is baseline:majority, baseline:lead or baseline:nearest; or, with --base-url, the name under which an
-OpenAI-compatible server serves a model, or a name of `clueplus models list`. Finished answers are stored at once: the same
-command continues a run that was interrupted."""
+OpenAI-compatible server serves a model, or a name of `clueplus models list`. Finished answers are stored at once:
+the same command continues a run that was interrupted."""
 
 EXAMPLES = """Examples:
 
@@ -26,7 +35,7 @@ clueplus evaluate --model baseline:majority --variant official --tasks medec
 clueplus evaluate --model my-checkpoint --base-url http://127.0.0.1:8000/v1 --limit 100"""
 
 
-class ApiOption(str, Enum):
+class ApiOption(StrEnum):
     """The two APIs of an OpenAI-compatible server."""
 
     chat = "chat"
@@ -36,16 +45,27 @@ class ApiOption(str, Enum):
 def evaluate(
     model: Annotated[str, typer.Option("--model", "-m", help="What to evaluate.", autocompletion=complete_models)],
     tasks: Annotated[
-        list[str], typer.Option("--tasks", "-t", help="Tasks or groups, comma-separated; repeatable.", autocompletion=complete_tasks)
+        list[str],
+        typer.Option(
+            "--tasks", "-t", help="Tasks or groups, comma-separated; repeatable.", autocompletion=complete_tasks
+        ),
     ] = ["clueplus_open"],  # noqa: B006 - typer reads the default, nothing changes it
     variant: Annotated[
         VariantOption | None,
         typer.Option("--variant", help="Which documents. Default: official; sample for baselines."),
     ] = None,
-    base_url: Annotated[str | None, typer.Option("--base-url", metavar="URL", help="The server's API, http://HOST:PORT/v1.")] = None,
-    api: Annotated[ApiOption | None, typer.Option("--api", help="Default: what the model's file says, else chat.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N documents of each task.")] = None,
-    results_dir: Annotated[Path, typer.Option("--results-dir", metavar="DIR", help="Where runs are recorded.")] = Path("results"),
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", metavar="URL", help="The server's API, http://HOST:PORT/v1.")
+    ] = None,
+    api: Annotated[
+        ApiOption | None, typer.Option("--api", help="Default: what the model's file says, else chat.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Only the first N documents of each task.")
+    ] = None,
+    results_dir: Annotated[Path, typer.Option("--results-dir", metavar="DIR", help="Where runs are recorded.")] = Path(
+        "results"
+    ),
     mirror: Mirror = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Generate every answer anew, whatever is stored.")] = False,
     concurrency: Annotated[int, typer.Option("--concurrency", min=1, max=4096, help="Requests in flight.")] = 32,
@@ -56,7 +76,7 @@ def evaluate(
 ) -> None:
     """Parses, runs, prints; the help text is HELP."""
     from clueplus.cli.console import ConsoleReporter, show_run
-    from clueplus.evaluation.run import Options
+    from clueplus.evaluation.options import Options
     from clueplus.evaluation.run import evaluate as run_evaluation
 
     options = Options(

@@ -61,7 +61,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     command = typer.main.get_command(app)
     try:
-        result = command.main(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="clueplus", standalone_mode=False)
+        result = command.main(
+            args=list(sys.argv[1:] if arguments is None else arguments), prog_name="clueplus", standalone_mode=False
+        )
         return result if isinstance(result, int) else 0
     except BrokenPipeError:
         # The reader of a pipe left (head); what it did not want is no error.

@@ -28,7 +28,9 @@ def list_models(as_json: Json = False) -> None:
         table.add_column(heading, overflow="fold")
     for spec in models.values():
         size = f"{spec.parameters / 1e9:.1f} B" if spec.parameters else "-"
-        table.add_row(spec.name, spec.weights or "none", size, f"{spec.context:,}" if spec.context else "-", spec.licence)
+        table.add_row(
+            spec.name, spec.weights or "none", size, f"{spec.context:,}" if spec.context else "-", spec.licence
+        )
     Console().print(table)
 
 

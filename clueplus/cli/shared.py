@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 
-class VariantOption(str, Enum):
+class VariantOption(StrEnum):
     """The data variants, for the command line."""
 
     official = "official"
@@ -38,10 +38,13 @@ def complete_models(incomplete: str) -> list[str]:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
 Mirror = Annotated[
     Path | None,
-    typer.Option("--mirror", metavar="DIR", help="Read source files from this folder (default: $CLUEPLUS_DATA_MIRROR)."),
+    typer.Option(
+        "--mirror", metavar="DIR", help="Read source files from this folder (default: $CLUEPLUS_DATA_MIRROR)."
+    ),
 ]
 TasksDirs = Annotated[
-    list[Path] | None, typer.Option("--tasks-dir", metavar="DIR", help="A folder with further task folders; repeatable.")
+    list[Path] | None,
+    typer.Option("--tasks-dir", metavar="DIR", help="A folder with further task folders; repeatable."),
 ]
 
 

@@ -35,7 +35,9 @@ def list_tasks(tasks_dir: TasksDirs = None, as_json: Json = False) -> None:
         metadata = spec.metadata
         variants = ", ".join(f"{name} ({variant.tier})" for name, variant in metadata.variants.items())
         licence = next(iter(metadata.variants.values())).licence
-        table.add_row(spec.name, metadata.task_type, str(spec.num_fewshot), ", ".join(metadata.components), variants, licence)
+        table.add_row(
+            spec.name, metadata.task_type, str(spec.num_fewshot), ", ".join(metadata.components), variants, licence
+        )
     console = Console()
     console.print(table)
     for name, group in catalog.groups.items():
@@ -67,7 +69,9 @@ def show_task(
     for variant_name, variant in spec.metadata.variants.items():
         console.print(f"{variant_name} ({variant.tier}, {variant.licence}): {variant.description}", highlight=False)
         for source in variant.sources:
-            console.print(f"  {source.file}\n    {source.url}\n    sha256 {source.sha256}", highlight=False, soft_wrap=True)
+            console.print(
+                f"  {source.file}\n    {source.url}\n    sha256 {source.sha256}", highlight=False, soft_wrap=True
+            )
 
 
 def _task_json(spec: Any) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def check_splits(splits: Splits, metadata: TaskMetadata, name: str) -> Splits:
 
 
 def describe(documents: Documents, metadata: TaskMetadata) -> dict[str, Any]:
-    """What `stats.json` holds for one split: counts, hash, lengths in characters, and the values of small label sets."""
+    """What `stats.json` holds for one split: counts, hash, lengths in characters, and small label sets."""
     fields: dict[str, Any] = {}
     for field, kind in metadata.fields.items():
         values = [document[field] for document in documents]

@@ -51,7 +51,7 @@ class Icd10cm:
         return self.ancestors(code)[-2]
 
     def at_distance(self, code: str, least: int, most: int) -> list[str]:
-        """The codes whose path to `code` in the tree has `least` to `most` edges, without its ancestors and descendants.
+        """The codes whose path to `code` in the tree has `least` to `most` edges; no ancestors, no descendants.
 
         The order is that of the tree, so it is the same in every run.
         """
@@ -76,7 +76,7 @@ class Icd10cm:
 def read_icd10cm(order: bytes, tabular: bytes, name: str = "icd10cm") -> Icd10cm:
     """The release whose order file and tabular list are given (both unpacked).
 
-    The order file is of fixed width: 7-13 code, 15 billable, 78- long description. The tabular list gives the blocks and
+    The order file is of fixed width: 7-13 code, 15 billable, 78- long description. The tabular list gives blocks and
     chapters; the order file also has the seven-character codes that the tabular list only describes.
 
     Raises:

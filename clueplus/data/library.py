@@ -101,10 +101,7 @@ class Library:
         target = self.folder / source.file
         if target.is_file() and sha256(target.read_bytes()) == source.sha256:
             return False
-        if self.mirror is not None:
-            content = Library(self.mirror).read(source)
-        else:
-            content = _download(source)
+        content = _download(source) if self.mirror is None else Library(self.mirror).read(source)
         write_atomic(target, content)
         return True
 

@@ -66,7 +66,7 @@ def _splits(folder: Path, metadata: TaskMetadata, variant: str, library: Library
     if variant == "sample":
         splits = _sample(folder / "sample.jsonl")
     else:
-        files = {source.file: library.read(source) for source in metadata.variants[variant].sources}  # type: ignore[index]
+        files = {source.file: library.read(source) for source in metadata.variants[variant].sources}
         built = build(files)
         splits = Splits(Documents(built["test"]), Documents(built["fewshot"]))
     return check_splits(splits, metadata, name)

@@ -34,7 +34,7 @@ def read_csv(files: Mapping[str, bytes], file: str, columns: Sequence[str]) -> l
 
 
 def read_xlsx(files: Mapping[str, bytes], file: str, columns: Sequence[str]) -> list[dict[str, str]]:
-    """The rows of an Excel file's first sheet, reduced to `columns`; an empty cell is "". Wholly empty rows are left out.
+    """The rows of an Excel file's first sheet, reduced to `columns`; empty cells are "", empty rows left out.
 
     Raises:
         DataError: the file is no Excel workbook or lacks a column.

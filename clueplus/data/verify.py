@@ -28,12 +28,16 @@ def verify_task(spec: TaskSpec, variant: VariantName, library: Library) -> str:
     try:
         expected = json.loads(path.read_text(encoding="utf-8"))[variant]
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path}: no statistics of the variant '{variant}'", fix="python tools/write_stats.py") from error
+        raise DataError(
+            f"{path}: no statistics of the variant '{variant}'", fix="python tools/write_stats.py"
+        ) from error
     found = statistics(spec, variant, library)
     difference = _difference(expected, found, "")
     if difference:
         raise DataError(f"{spec.name} {variant}: {difference}, against {path}")
-    return f"{found['test']['documents']} test documents, {found['fewshot']['documents']} few-shot examples, as described"
+    return (
+        f"{found['test']['documents']} test documents, {found['fewshot']['documents']} few-shot examples, as described"
+    )
 
 
 def _difference(expected: Any, found: Any, where: str) -> str | None:

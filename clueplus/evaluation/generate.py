@@ -25,7 +25,12 @@ Progress = Callable[[Generation], None]
 
 
 async def generate(
-    model: Model, requests: Sequence[Request], store: ResponseStore, *, fresh: bool = False, progress: Progress | None = None
+    model: Model,
+    requests: Sequence[Request],
+    store: ResponseStore,
+    *,
+    fresh: bool = False,
+    progress: Progress | None = None,
 ) -> Generation:
     """Answers every request that the store has no answer to.
 

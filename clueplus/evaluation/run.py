@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import platform
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import clueplus
 from clueplus.data import Library
-from clueplus.errors import ClueplusError, StoreError, did_you_mean
+from clueplus.errors import ClueplusError, StoreError
 from clueplus.evaluation.generate import Generation, generate
+from clueplus.evaluation.options import Options, Reporter
 from clueplus.evaluation.plan import plan
+from clueplus.evaluation.preflight import check_model, check_variant, check_writable, note_missing_metrics
 from clueplus.evaluation.record import (
     GenerationRecord,
     ItemRecord,
@@ -32,50 +33,13 @@ from clueplus.evaluation.record import (
 from clueplus.evaluation.score import average, score_task
 from clueplus.evaluation.store import ResponseStore
 from clueplus.evaluation.task import LoadedTask, load_tasks
-from clueplus.metrics.bertscore import bertscore_missing
-from clueplus.models import BASELINES, BaselineModel, EndpointModel, Model, Request
+from clueplus.models import BaselineModel, EndpointModel, Model, Request
 from clueplus.models.base import Api
-from clueplus.registry import Catalog, ModelSpec, TaskSpec, VariantName
+from clueplus.registry import Catalog, ModelSpec, VariantName
 
 STORE_NAME = "responses.jsonl"
 # Above this share of infrastructure errors in one task, the run is not a result.
 MAX_INFRASTRUCTURE_SHARE = 0.01
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a run is asked to do; the fields are the command line's options."""
-
-    model: str
-    tasks: Sequence[str] = ("clueplus_open",)
-    variant: VariantName | None = None
-    base_url: str | None = None
-    api: Api | None = None
-    limit: int | None = None
-    results_dir: Path = Path("results")
-    mirror: Path | None = None
-    fresh: bool = False
-    tasks_dirs: Sequence[Path] = ()
-    concurrency: int = 32
-    timeout: float = 600.0
-    attempts: int = 5
-    command: Sequence[str] = field(default_factory=tuple)
-
-
-class Reporter(Protocol):
-    """What hears of a run's progress."""
-
-    def note(self, text: str) -> None:
-        """One line worth knowing."""
-
-    def start(self, wanted: int) -> None:
-        """Generation starts; `wanted` answers are asked for, those in the store included."""
-
-    def progress(self, state: Generation) -> None:
-        """One more request is done."""
-
-    def finish(self) -> None:
-        """Generation ended."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +64,11 @@ def evaluate(options: Options, reporter: Reporter) -> Run:
     specs = catalog.select(options.tasks)
     is_baseline = options.model.partition(":")[0] == "baseline"
     variant: VariantName = options.variant or ("sample" if is_baseline else "official")
-    _check_model(options, catalog, is_baseline)
-    _check_variant(specs, variant)
-    _check_writable(options.results_dir)
+    check_model(options, catalog, is_baseline)
+    check_variant(specs, variant)
+    check_writable(options.results_dir)
     tasks = load_tasks(specs, catalog, variant, Library.here(options.mirror))
-    _note_missing_metrics(tasks, reporter)
+    note_missing_metrics(tasks, reporter)
     model = _model(options, catalog, tasks, is_baseline)
     store = ResponseStore(options.results_dir / slug(model.name) / STORE_NAME)
     if not options.fresh:
@@ -123,7 +87,9 @@ def evaluate(options: Options, reporter: Reporter) -> Run:
         store=f"../{STORE_NAME}",
     )
     records, items = _score_all(tasks, requests, store, outcome.failures, options.limit)
-    record = _record(folder.name, created, options, variant, _model_record(model, tasks, catalog, options), records, generation)
+    record = _record(
+        folder.name, created, options, variant, _model_record(model, tasks, catalog, options), records, generation
+    )
     write_run(folder, record, items)
     _refuse_incomplete(record, folder)
     return Run(folder, record, items)
@@ -159,7 +125,13 @@ def score(run: Path, *, mirror: Path | None = None, tasks_dirs: Sequence[Path] =
     records, items = _score_all(tasks, requests, store, failures, old.tasks[0].limit)
     status, reason = _status(records)
     record = old.model_copy(
-        update={"tasks": records, "average": average(records), "status": status, "reason": reason, "clueplus": clueplus.__version__}
+        update={
+            "tasks": records,
+            "average": average(records),
+            "status": status,
+            "reason": reason,
+            "clueplus": clueplus.__version__,
+        }
     )
     write_run(folder, record, items)
     _refuse_incomplete(record, folder)
@@ -203,7 +175,11 @@ async def _answer(
 
 
 def _score_all(
-    tasks: Sequence[LoadedTask], requests: Sequence[Request], store: ResponseStore, failures: dict[str, str], limit: int | None
+    tasks: Sequence[LoadedTask],
+    requests: Sequence[Request],
+    store: ResponseStore,
+    failures: dict[str, str],
+    limit: int | None,
 ) -> tuple[list[TaskRecord], list[ItemRecord]]:
     records, items = [], []
     for task in tasks:
@@ -212,50 +188,6 @@ def _score_all(
         records.append(record)
         items += task_items
     return records, items
-
-
-def _check_model(options: Options, catalog: Catalog, is_baseline: bool) -> None:
-    """Refuses a model that can't be meant, before anything is loaded."""
-    if is_baseline or options.base_url:
-        return
-    known = [*catalog.models, *(f"baseline:{name}" for name in BASELINES)]
-    if options.model in catalog.models or "/" in options.model:
-        raise ClueplusError(
-            f"the model '{options.model}' needs a server",
-            fix="start one (for example: vllm serve MODEL) and give --base-url http://HOST:PORT/v1",
-        )
-    raise ClueplusError(
-        f"unknown model '{options.model}'", fix=f"{did_you_mean(options.model, known)} Or give --base-url for a served model"
-    )
-
-
-def _check_variant(specs: Sequence[TaskSpec], variant: VariantName) -> None:
-    lacking = [spec.name for spec in specs if variant not in spec.metadata.variants]
-    if lacking:
-        raise ClueplusError(
-            f"{lacking[0]} has no variant '{variant}'",
-            fix=f"it has {', '.join(specs[0].metadata.variants)}; leave it out with --tasks",
-        )
-
-
-def _check_writable(folder: Path) -> None:
-    """Refuses a results folder that can't be written before hours are spent."""
-    probe = folder / f".probe-{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise StoreError(
-            f"can't write to the results folder {folder}: {error.strerror}", fix="choose another --results-dir"
-        ) from error
-
-
-def _note_missing_metrics(tasks: Sequence[LoadedTask], reporter: Reporter) -> None:
-    missing = bertscore_missing()
-    for task in tasks:
-        if missing and "bertscore_f1" in task.spec.metadata.components:
-            reporter.note(f"{task.name}: bertscore_f1 {missing}; without it the task has no score, only its other components")
 
 
 def _model(options: Options, catalog: Catalog, tasks: Sequence[LoadedTask], is_baseline: bool) -> Model:

@@ -125,10 +125,17 @@ def _score(task: LoadedTask, items: Sequence[ItemRecord]) -> Measure:
     if lacking:
         return Measure(value=None, n=len(items), reason=f"{lacking[0]}: {_why_lacking(lacking[0])}")
     value = task.aggregate("score")([item.components for item in items])
-    matrix = np.array([[math.nan if item.components[n] is None else item.components[n] for n in names] for item in items])
+    matrix = np.array(
+        [[math.nan if item.components[n] is None else item.components[n] for n in names] for item in items]
+    )
     interval = mean_of_means_interval(matrix, [item.cluster for item in items])
     return Measure(
-        value=value, n=len(items), low=interval.low, high=interval.high, interval=interval.method, reason=interval.reason
+        value=value,
+        n=len(items),
+        low=interval.low,
+        high=interval.high,
+        interval=interval.method,
+        reason=interval.reason,
     )
 
 
@@ -195,7 +202,9 @@ def _trivial(task: LoadedTask, requests: Sequence[Request]) -> BaselineRecord:
     results = [task.score(r.document, reply)["score"] for r, reply in zip(requests, replies, strict=True)]
     value = task.aggregate("score")(results) if results else math.nan
     if math.isnan(value):
-        return BaselineRecord(name=model.name, score=Measure(value=None, n=len(results), reason="a component is not computed"))
+        return BaselineRecord(
+            name=model.name, score=Measure(value=None, n=len(results), reason="a component is not computed")
+        )
     return BaselineRecord(name=model.name, score=Measure(value=value, n=len(results)))
 
 

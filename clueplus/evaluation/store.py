@@ -18,8 +18,8 @@ from clueplus.models import Answer
 class ResponseStore:
     """An append-only JSON Lines file of answers; of two lines with one key, the later counts.
 
-    A torn last line, left by a crash in the middle of a write, is cut off. Any other broken line is an error: the answers
-    around it are still good, so nothing is thrown away without the user's word.
+    A torn last line, left by a crash in the middle of a write, is cut off. Any other broken line is an error: the
+    answers around it are still good, so nothing is thrown away without the user's word.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,7 +73,9 @@ class ResponseStore:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("a+b")
         except OSError as error:
-            raise StoreError(f"can't write {self.path}: {error.strerror}", fix="choose another --results-dir") from error
+            raise StoreError(
+                f"can't write {self.path}: {error.strerror}", fix="choose another --results-dir"
+            ) from error
         try:
             with self._file:
                 self._lock()
@@ -111,7 +113,8 @@ class ResponseStore:
             self._file.flush()
         except OSError as error:
             raise StoreError(
-                f"can't write {self.path}: {error.strerror}", fix="make space; the answers so far are kept, run the same command again"
+                f"can't write {self.path}: {error.strerror}",
+                fix="make space; the answers so far are kept, run the same command again",
             ) from error
         self._answers[key] = answer
 

@@ -75,9 +75,7 @@ class LoadedTask:
         return Pool(metadata, examples)
 
 
-def load_tasks(
-    specs: Sequence[TaskSpec], catalog: Catalog, variant: VariantName, library: Library
-) -> list[LoadedTask]:
+def load_tasks(specs: Sequence[TaskSpec], catalog: Catalog, variant: VariantName, library: Library) -> list[LoadedTask]:
     """The tasks with their documents, in the order of `specs`.
 
     Raises:
@@ -99,7 +97,9 @@ def load_tasks(
         except ClueplusError:
             raise
         except Exception as error:
-            raise ClueplusError(f"{spec.path}: lm-eval can't build the task: {type(error).__name__}: {error}") from error
+            raise ClueplusError(
+                f"{spec.path}: lm-eval can't build the task: {type(error).__name__}: {error}"
+            ) from error
         loaded.append(LoadedTask(spec, variant, Splits(lm_task.dataset["test"], lm_task.dataset["fewshot"]), lm_task))
     return loaded
 

@@ -74,7 +74,9 @@ def prepare(predictions: Sequence[str], references: Sequence[str], *, batch_size
     for prediction, reference in pairs:
         if not prediction.strip() or not reference.strip():
             _cache[folder, prediction, reference] = 0.0
-    todo = sorted((pair for pair in pairs if (folder, *pair) not in _cache), key=lambda pair: len(pair[0]) + len(pair[1]))
+    todo = sorted(
+        (pair for pair in pairs if (folder, *pair) not in _cache), key=lambda pair: len(pair[0]) + len(pair[1])
+    )
     encoder = _encoder(folder) if todo else None
     for start in range(0, len(todo), batch_size):
         assert encoder is not None
@@ -94,9 +96,13 @@ class _Encoder:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            self.model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).to(self.device).eval()
+            self.model = (
+                AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).to(self.device).eval()
+            )
         except (OSError, ValueError) as error:
-            raise ClueplusError(f"{MODEL_VARIABLE}: {folder} can't be loaded as an encoder ({type(error).__name__})") from error
+            raise ClueplusError(
+                f"{MODEL_VARIABLE}: {folder} can't be loaded as an encoder ({type(error).__name__})"
+            ) from error
         self.layer = _layer(Path(folder))
         limit = getattr(self.model.config, "max_position_embeddings", 512)
         self.max_length = min(self.tokenizer.model_max_length, limit)
@@ -105,7 +111,11 @@ class _Encoder:
         """One (tokens, hidden) tensor of unit vectors a text, with the special tokens at both ends."""
         torch = self.torch
         encoded = self.tokenizer(
-            [text.strip() for text in texts], padding=True, truncation=True, max_length=self.max_length, return_tensors="pt"
+            [text.strip() for text in texts],
+            padding=True,
+            truncation=True,
+            max_length=self.max_length,
+            return_tensors="pt",
         ).to(self.device)
         with torch.inference_mode():
             hidden = self.model(**encoded, output_hidden_states=True).hidden_states[self.layer]

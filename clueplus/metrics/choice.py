@@ -34,11 +34,17 @@ def parse_option(answer: str, options: Sequence[str]) -> str | None:
     letters = [chr(ord("A") + index) for index in range(len(options))]
     leading = _LEADING_LETTER.match(answer)
     # A lower-case leading letter is an answer only when it stands alone: "a 45-year-old man" is not option A.
-    if leading and leading[1].upper() in letters and (leading[1].isupper() or not answer[leading.end() :].strip(" \n\t\"'`*_)].:,;-")):
+    if (
+        leading
+        and leading[1].upper() in letters
+        and (leading[1].isupper() or not answer[leading.end() :].strip(" \n\t\"'`*_)].:,;-"))
+    ):
         rest = answer[leading.end() :]
         if leading[1] != "A" or not re.match(r"\s+[a-z]", rest):
             return leading[1].upper()
-    named = {m[1].upper() for m in _NAMED_LETTER.finditer(answer) if m[1].isupper() or m[1].upper() != "A"} & set(letters)
+    named = {m[1].upper() for m in _NAMED_LETTER.finditer(answer) if m[1].isupper() or m[1].upper() != "A"} & set(
+        letters
+    )
     if len(named) == 1:
         return named.pop()
     if named:
@@ -81,7 +87,9 @@ def parse_sentence_id(answer: str) -> int | None:
     numbers = set(_INTEGER.findall(text))
     if len(numbers) == 1:
         return _small(numbers.pop())
-    if not numbers and re.match(r"(?:there (?:is|are) )?no errors?\b|none\b|(?:the )?(?:note|text) is correct\b|correct\b", text.casefold()):
+    if not numbers and re.match(
+        r"(?:there (?:is|are) )?no errors?\b|none\b|(?:the )?(?:note|text) is correct\b|correct\b", text.casefold()
+    ):
         return -1
     return None
 

@@ -99,9 +99,7 @@ def prompt_hash(prompt: Prompt) -> str:
     return sha256(canonical_json(prompt))
 
 
-def response_key(
-    identity: Mapping[str, Any], api: Api, prompt_digest: str, decoding: Decoding, sample: int = 0
-) -> str:
+def response_key(identity: Mapping[str, Any], api: Api, prompt_digest: str, decoding: Decoding, sample: int = 0) -> str:
     """The key under which an answer is stored and found; no two different questions to a model share one.
 
     Its ingredients, and nothing else: the model's identity (weights hash, or served model and revision; of a baseline,

@@ -68,7 +68,11 @@ def _nearest(document: Mapping[str, Any], pool: Pool) -> str:
     return pool.examples[pool.index(input_text(document, pool.metadata))].reference
 
 
-_RULES: dict[str, Callable[[Mapping[str, Any], Pool], str]] = {"majority": _majority, "lead": _lead, "nearest": _nearest}
+_RULES: dict[str, Callable[[Mapping[str, Any], Pool], str]] = {
+    "majority": _majority,
+    "lead": _lead,
+    "nearest": _nearest,
+}
 
 
 class BaselineModel:

@@ -23,8 +23,8 @@ _TOO_LONG = ("context length", "context window", "too long", "maximum model leng
 class EndpointModel:
     """One served model behind one base URL (`http://host:port/v1`).
 
-    A request is tried up to `attempts` times with exponential back-off and jitter; then a refused connection ends the run
-    (`EndpointError`), anything else fails that request alone (`RequestFailedError`).
+    A request is tried up to `attempts` times with exponential back-off and jitter; then a refused connection ends the
+    run (`EndpointError`), anything else fails that request alone (`RequestFailedError`).
 
     Args:
         name: the served model's name, as `GET /models` lists it.
@@ -112,10 +112,12 @@ class EndpointModel:
                 reason, refused = f"{self.base_url} does not answer ({type(error).__name__})", True
             except TimeoutError:
                 reason, refused = f"no answer within {self._timeout:g} s", False
-            except _Retry as error:
+            except _RetryableError as error:
                 reason, refused = str(error), False
         if refused:
-            raise EndpointError(reason, fix="start the server again, then run the same command: finished answers are kept")
+            raise EndpointError(
+                reason, fix="start the server again, then run the same command: finished answers are kept"
+            )
         raise RequestFailedError(f"{reason}, {self._attempts} times")
 
     async def _try(self, request: Request) -> Answer:
@@ -124,7 +126,7 @@ class EndpointModel:
         async with self._session.post(url, json=self._payload(request)) as response:
             body = await response.read()
         if response.status in _RETRIED:
-            raise _Retry(f"HTTP {response.status}")
+            raise _RetryableError(f"HTTP {response.status}")
         if response.status != 200:
             raise RequestFailedError(_refusal(response.status, body, quote=request.tier != "restricted"))
         return _parse(body, self._api, time.perf_counter() - start)
@@ -145,12 +147,18 @@ class EndpointModel:
 
         fix = "check --base-url and that the server is up, for example: vllm serve MODEL, then --base-url http://127.0.0.1:8000/v1"
         try:
-            async with self._session.get(f"{self.base_url}/models", timeout=aiohttp.ClientTimeout(total=30)) as response:
+            async with self._session.get(
+                f"{self.base_url}/models", timeout=aiohttp.ClientTimeout(total=30)
+            ) as response:
                 status, body = response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise EndpointError(f"the endpoint {self.base_url} does not answer ({type(error).__name__})", fix=fix) from error
+            raise EndpointError(
+                f"the endpoint {self.base_url} does not answer ({type(error).__name__})", fix=fix
+            ) from error
         if status in (401, 403):
-            raise EndpointError(f"{self.base_url}/models: HTTP {status}", fix=f"set {API_KEY_VARIABLE} to the endpoint's key")
+            raise EndpointError(
+                f"{self.base_url}/models: HTTP {status}", fix=f"set {API_KEY_VARIABLE} to the endpoint's key"
+            )
         try:
             data = json.loads(body)["data"]
             if status != 200 or not all(isinstance(entry["id"], str) for entry in data):
@@ -167,10 +175,12 @@ class EndpointModel:
             if entry["id"] == self.name:
                 return entry
         served = [entry["id"] for entry in models]
-        raise EndpointError(f"{self.base_url} does not serve '{self.name}'", fix=f"--model: {did_you_mean(self.name, served)}")
+        raise EndpointError(
+            f"{self.base_url} does not serve '{self.name}'", fix=f"--model: {did_you_mean(self.name, served)}"
+        )
 
 
-class _Retry(Exception):
+class _RetryableError(Exception):
     """A fault that may pass: try again."""
 
 
@@ -223,7 +233,7 @@ def _parse(body: bytes, api: Api, seconds: float) -> Answer:
     """The answer in a response body.
 
     Raises:
-        _Retry: the body is no completion: HTML from a proxy, nothing, NaN, a missing choice.
+        _RetryableError: the body is no completion: HTML from a proxy, nothing, NaN, a missing choice.
     """
     try:
         data = json.loads(body)
@@ -231,11 +241,11 @@ def _parse(body: bytes, api: Api, seconds: float) -> Answer:
         text = choice["message"]["content"] if api == "chat" else choice["text"]
     except (ValueError, KeyError, IndexError, TypeError) as error:
         found = "HTML" if body.lstrip()[:1] == b"<" else "an empty body" if not body.strip() else "no completion"
-        raise _Retry(f"the endpoint returned {found} instead of an answer") from error
+        raise _RetryableError(f"the endpoint returned {found} instead of an answer") from error
     if text is None:  # a reasoning model that used up its budget, or a content filter: it answered nothing
         text = ""
     if not isinstance(text, str):
-        raise _Retry("the endpoint returned an answer that is not text")
+        raise _RetryableError("the endpoint returned an answer that is not text")
     usage = data.get("usage") if isinstance(data.get("usage"), dict) else {}
     return Answer(
         text=text,

@@ -47,7 +47,9 @@ class Catalog:
     def __init__(self, tasks_dirs: Sequence[Path] = ()) -> None:
         for folder in tasks_dirs:
             if not folder.is_dir():
-                raise ClueplusError(f"--tasks-dir {folder}: no such folder", fix="give the folder that holds your task folders")
+                raise ClueplusError(
+                    f"--tasks-dir {folder}: no such folder", fix="give the folder that holds your task folders"
+                )
         self._user_dirs = [folder.resolve() for folder in tasks_dirs]
 
     @cached_property

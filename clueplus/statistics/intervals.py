@@ -31,7 +31,7 @@ def mean_of_means_interval(
     other values get Student's t with m - 1 degrees of freedom.
 
     Args:
-        values: (items, components), NaN where an item does not have a component; every component has at least one value.
+        values: (items, components), NaN where an item lacks a component; every component has a value.
         clusters: one label an item; items with one label are dependent.
         confidence: the coverage aimed at.
 

@@ -1,7 +1,7 @@
 """ICD10CM: which of four definitions belongs to a code, at three levels of difficulty.
 
-Regenerated from the 2021 tables in the manner of MedConceptsQA: distractors are any codes (easy), codes at graph distance
-3 to 5 (medium) or 2 (hard). Never among them: the gold, its ancestors and descendants, a definition that is there already.
+Regenerated from the 2021 tables in the manner of MedConceptsQA: distractors are any codes (easy), codes at graph
+distance 3 to 5 (medium) or 2 (hard). Never among them: the gold, its ancestors and descendants, a definition twice.
 """
 
 from __future__ import annotations

@@ -19,8 +19,9 @@ COLUMNS = ["Text ID", "Sentences", "Error Type", "Error Sentence ID", "Corrected
 def build(files: Mapping[str, bytes]) -> dict[str, list[dict[str, Any]]]:
     """Test: the MS test split without its empty rows. Few-shot pool: the MS validation split."""
     pool = _documents(files, POOL)
-    # Two shots must show both answers: a short, cleanly split note with an error first, then one without.
-    shown = [_shortest(pool, has_error=True), _shortest(pool, has_error=False)]
+    # Two shots must show both answers: a short, cleanly split note with an error first, then another one without.
+    shown = [_shortest(pool, has_error=True)]
+    shown.append(_shortest([d for d in pool if d["case"] != shown[0]["case"]], has_error=False))
     return {"test": _documents(files, TEST), "fewshot": shown + [d for d in pool if d not in shown]}
 
 
@@ -41,7 +42,8 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
 
 
 def _documents(files: Mapping[str, bytes], file: str) -> list[dict[str, Any]]:
-    documents = []
+    documents: list[dict[str, Any]] = []
+    cases: dict[str, str] = {}
     for row in read_csv(files, file, COLUMNS):
         if not row["Text ID"]:  # the withheld rows of another hospital, empty upstream
             continue
@@ -51,6 +53,8 @@ def _documents(files: Mapping[str, bytes], file: str) -> list[dict[str, Any]]:
         documents.append(
             {
                 "id": row["Text ID"],
+                # Most notes come twice, once wrong and once right: the two are one case, and no independent evidence.
+                "case": cases.setdefault(sentences[0], row["Text ID"]),
                 "sentences": sentences,
                 "error_id": error_id,
                 "error_type": row["Error Type"] if error_id >= 0 else None,
@@ -79,5 +83,5 @@ def _shortest(pool: Sequence[dict[str, Any]], *, has_error: bool) -> dict[str, A
 
 
 def _whole(sentence: str) -> bool:
-    """Whether upstream's splitter left a sentence in one piece, as far as its ends tell."""
-    return sentence[0].isupper() and sentence.endswith(".") and len(sentence.split()) >= 4
+    """Whether upstream left a sentence in one piece and in one encoding, as far as one can tell."""
+    return sentence.isascii() and sentence[0].isupper() and sentence.endswith(".") and len(sentence.split()) >= 4

@@ -1,0 +1,61 @@
+"""What is refused before anything long starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from clueplus.errors import ClueplusError, StoreError, did_you_mean
+from clueplus.evaluation.options import Options, Reporter
+from clueplus.evaluation.task import LoadedTask
+from clueplus.metrics.bertscore import bertscore_missing
+from clueplus.models import BASELINES
+from clueplus.registry import Catalog, TaskSpec, VariantName
+
+
+def check_model(options: Options, catalog: Catalog, is_baseline: bool) -> None:
+    """Refuses a model that can't be meant, before anything is loaded."""
+    if is_baseline or options.base_url:
+        return
+    known = [*catalog.models, *(f"baseline:{name}" for name in BASELINES)]
+    if options.model in catalog.models or "/" in options.model:
+        raise ClueplusError(
+            f"the model '{options.model}' needs a server",
+            fix="start one (for example: vllm serve MODEL) and give --base-url http://HOST:PORT/v1",
+        )
+    raise ClueplusError(
+        f"unknown model '{options.model}'",
+        fix=f"{did_you_mean(options.model, known)} Or give --base-url for a served model",
+    )
+
+
+def check_variant(specs: Sequence[TaskSpec], variant: VariantName) -> None:
+    lacking = [spec.name for spec in specs if variant not in spec.metadata.variants]
+    if lacking:
+        raise ClueplusError(
+            f"{lacking[0]} has no variant '{variant}'",
+            fix=f"it has {', '.join(specs[0].metadata.variants)}; leave it out with --tasks",
+        )
+
+
+def check_writable(folder: Path) -> None:
+    """Refuses a results folder that can't be written before hours are spent."""
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise StoreError(
+            f"can't write to the results folder {folder}: {error.strerror}", fix="choose another --results-dir"
+        ) from error
+
+
+def note_missing_metrics(tasks: Sequence[LoadedTask], reporter: Reporter) -> None:
+    missing = bertscore_missing()
+    for task in tasks:
+        if missing and "bertscore_f1" in task.spec.metadata.components:
+            reporter.note(
+                f"{task.name}: bertscore_f1 {missing}; without it the task has no score, only its other components"
+            )
