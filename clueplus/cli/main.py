@@ -14,6 +14,7 @@ from clueplus.cli import data, evaluate, models, score, tasks
 from clueplus.errors import ClueplusError, one_line
 
 DEBUG_VARIABLE = "CLUEPLUS_DEBUG"
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="clueplus",
@@ -60,20 +61,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     command = typer.main.get_command(app)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        result = command.main(
-            args=list(sys.argv[1:] if arguments is None else arguments), prog_name="clueplus", standalone_mode=False
-        )
-        return result if isinstance(result, int) else 0
+        code = command.main(args=words, prog_name="clueplus", standalone_mode=False) or 0
     except BrokenPipeError:
         # The reader of a pipe left (head); what it did not want is no error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted: finished answers are stored; the same command goes on from there", file=sys.stderr)  # noqa: T201
-        return 130
+        code = INTERRUPTED
     except Exception as error:
         return _explain(error)
+    if code == INTERRUPTED:  # typer turns Ctrl-C into this code by itself
+        _say("interrupted: finished answers are stored; the same command goes on from there")
+    return int(code)
 
 
 def _explain(error: Exception) -> int:
@@ -91,8 +92,12 @@ def _explain(error: Exception) -> int:
         # Its text may hold document text, so only the kind of error is told.
         text = f"clueplus failed with {type(error).__name__}. Fix: run again with --debug and report what it shows"
         code = 1
-    print(f"error: {one_line(text)}", file=sys.stderr)  # noqa: T201
+    _say(f"error: {one_line(text)}")
     return code
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from clueplus.errors import ClueplusError, StoreError, did_you_mean
 from clueplus.evaluation.options import Options, Reporter
 from clueplus.evaluation.task import LoadedTask
 from clueplus.metrics.bertscore import bertscore_missing
-from clueplus.models import BASELINES
+from clueplus.models import BASELINES, Request
+from clueplus.models.base import characters
 from clueplus.registry import Catalog, TaskSpec, VariantName
 
 
@@ -26,11 +27,12 @@ def check_model(options: Options, catalog: Catalog, is_baseline: bool) -> None:
         )
     raise ClueplusError(
         f"unknown model '{options.model}'",
-        fix=f"{did_you_mean(options.model, known)} Or give --base-url for a served model",
+        fix=f"{did_you_mean(options.model, known).rstrip('?')}; or give --base-url for a served model",
     )
 
 
 def check_variant(specs: Sequence[TaskSpec], variant: VariantName) -> None:
+    """Refuses a variant that one of the tasks does not have."""
     lacking = [spec.name for spec in specs if variant not in spec.metadata.variants]
     if lacking:
         raise ClueplusError(
@@ -53,9 +55,21 @@ def check_writable(folder: Path) -> None:
 
 
 def note_missing_metrics(tasks: Sequence[LoadedTask], reporter: Reporter) -> None:
+    """Tells before the first token which components will be missing."""
     missing = bertscore_missing()
     for task in tasks:
         if missing and "bertscore_f1" in task.spec.metadata.components:
             reporter.note(
                 f"{task.name}: bertscore_f1 {missing}; without it the task has no score, only its other components"
+            )
+
+
+def note_long_prompts(requests: Sequence[Request], context: int, reporter: Reporter) -> None:
+    """Tells which tasks have prompts that will hardly fit the served context, at four characters a token."""
+    for task in dict.fromkeys(request.task for request in requests):
+        own = [request for request in requests if request.task == task]
+        long = sum(characters(request.prompt) / 4 + request.decoding.max_tokens > context for request in own)
+        if long:
+            reporter.note(
+                f"{task}: about {long} of {len(own)} prompts may not fit the served context of {context} tokens"
             )

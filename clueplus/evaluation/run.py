@@ -20,7 +20,13 @@ from clueplus.errors import ClueplusError, StoreError
 from clueplus.evaluation.generate import Generation, generate
 from clueplus.evaluation.options import Options, Reporter
 from clueplus.evaluation.plan import plan
-from clueplus.evaluation.preflight import check_model, check_variant, check_writable, note_missing_metrics
+from clueplus.evaluation.preflight import (
+    check_model,
+    check_variant,
+    check_writable,
+    note_long_prompts,
+    note_missing_metrics,
+)
 from clueplus.evaluation.record import (
     GenerationRecord,
     ItemRecord,
@@ -35,9 +41,10 @@ from clueplus.evaluation.store import ResponseStore
 from clueplus.evaluation.task import LoadedTask, load_tasks
 from clueplus.models import BaselineModel, EndpointModel, Model, Request
 from clueplus.models.base import Api
-from clueplus.registry import Catalog, ModelSpec, VariantName
+from clueplus.registry import Catalog, ModelSpec, TaskSpec, VariantName
 
 STORE_NAME = "responses.jsonl"
+DEFAULT_BASELINE = "baseline:nearest"
 # Above this share of infrastructure errors in one task, the run is not a result.
 MAX_INFRASTRUCTURE_SHARE = 0.01
 
@@ -67,28 +74,35 @@ def evaluate(options: Options, reporter: Reporter) -> Run:
     check_model(options, catalog, is_baseline)
     check_variant(specs, variant)
     check_writable(options.results_dir)
-    tasks = load_tasks(specs, catalog, variant, Library.here(options.mirror))
-    note_missing_metrics(tasks, reporter)
-    model = _model(options, catalog, tasks, is_baseline)
-    store = ResponseStore(options.results_dir / slug(model.name) / STORE_NAME)
-    if not options.fresh:
-        store.load()
     started = time.perf_counter()
-    requests, outcome = asyncio.run(_answer(model, tasks, options, store, reporter))
+    answered = asyncio.run(_answer(options, catalog, specs, variant, is_baseline, reporter))
     seconds = time.perf_counter() - started
     created = datetime.now(UTC)
-    folder = _new_folder(options.results_dir / slug(model.name), created)
-    generation = GenerationRecord(
-        requests=len(requests),
-        reused=outcome.reused,
-        generated=outcome.generated,
-        seconds=round(seconds, 3),
-        concurrency=model.concurrency,
-        store=f"../{STORE_NAME}",
+    folder = _new_folder(options.results_dir / slug(answered.model.name), created)
+    records, items = _score_all(
+        answered.tasks, answered.requests, answered.store, answered.outcome.failures, options.limit
     )
-    records, items = _score_all(tasks, requests, store, outcome.failures, options.limit)
-    record = _record(
-        folder.name, created, options, variant, _model_record(model, tasks, catalog, options), records, generation
+    status, reason = _status(records)
+    record = RunRecord(
+        run=folder.name,
+        status=status,
+        reason=reason,
+        created=created,
+        command=list(options.command),
+        clueplus=clueplus.__version__,
+        environment=_environment(),
+        model=_model_record(answered.model, answered.tasks, catalog, options),
+        variant=variant,
+        tasks=records,
+        average=average(records),
+        generation=GenerationRecord(
+            requests=len(answered.requests),
+            reused=answered.outcome.reused,
+            generated=answered.outcome.generated,
+            seconds=round(seconds, 3),
+            concurrency=answered.model.concurrency,
+            store=f"../{STORE_NAME}",
+        ),
     )
     write_run(folder, record, items)
     _refuse_incomplete(record, folder)
@@ -160,18 +174,46 @@ class _Recorded:
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
+class _Answered:
+    """What generation leaves behind for scoring."""
+
+    model: Model
+    tasks: list[LoadedTask]
+    requests: list[Request]
+    store: ResponseStore
+    outcome: Generation
+
+
 async def _answer(
-    model: Model, tasks: Sequence[LoadedTask], options: Options, store: ResponseStore, reporter: Reporter
-) -> tuple[list[Request], Generation]:
+    options: Options,
+    catalog: Catalog,
+    specs: Sequence[TaskSpec],
+    variant: VariantName,
+    is_baseline: bool,
+    reporter: Reporter,
+) -> _Answered:
+    """Opens the model, then loads tasks: an endpoint that is down is told of at once."""
+    endpoint = None if is_baseline else _endpoint(options, catalog)
     try:
-        await model.open()
+        if endpoint:
+            await endpoint.open()
+        tasks = load_tasks(specs, catalog, variant, Library.here(options.mirror))
+        note_missing_metrics(tasks, reporter)
+        model: Model = endpoint or _baseline(options.model, tasks)
+        store = ResponseStore(options.results_dir / slug(model.name) / STORE_NAME)
+        if not options.fresh:
+            store.load()
         requests = plan(tasks, model, options.limit)
+        if endpoint and endpoint.max_model_len:
+            note_long_prompts(requests, endpoint.max_model_len, reporter)
         reporter.start(len({request.key for request in requests}))
         outcome = await generate(model, requests, store, fresh=options.fresh, progress=reporter.progress)
+        return _Answered(model, tasks, requests, store, outcome)
     finally:
         reporter.finish()
-        await model.close()
-    return requests, outcome
+        if endpoint:
+            await endpoint.close()
 
 
 def _score_all(
@@ -190,15 +232,15 @@ def _score_all(
     return records, items
 
 
-def _model(options: Options, catalog: Catalog, tasks: Sequence[LoadedTask], is_baseline: bool) -> Model:
-    if is_baseline:
-        name = "baseline:nearest" if options.model == "baseline" else options.model
-        return BaselineModel(name, {task.name: task.pool for task in tasks})
-    assert options.base_url is not None
+def _baseline(name: str, tasks: Sequence[LoadedTask]) -> BaselineModel:
+    return BaselineModel(DEFAULT_BASELINE if name == "baseline" else name, {task.name: task.pool for task in tasks})
+
+
+def _endpoint(options: Options, catalog: Catalog) -> EndpointModel:
     spec = catalog.models.get(options.model)
     return EndpointModel(
         options.model if spec is None or spec.weights is None else spec.weights,
-        options.base_url,
+        options.base_url or "",
         api=options.api or (spec.api if spec else "chat"),
         revision=spec.revision if spec else None,
         concurrency=options.concurrency,
@@ -218,32 +260,6 @@ def _model_record(model: Model, tasks: Sequence[LoadedTask], catalog: Catalog, o
         host=urlsplit(model.base_url).netloc.rpartition("@")[2] if isinstance(model, EndpointModel) else None,
         max_model_len=model.max_model_len if isinstance(model, EndpointModel) else None,
         spec=spec.model_dump(mode="json", exclude={"path"}) if spec else None,
-    )
-
-
-def _record(
-    name: str,
-    created: datetime,
-    options: Options,
-    variant: VariantName,
-    model: ModelRecord,
-    tasks: list[TaskRecord],
-    generation: GenerationRecord,
-) -> RunRecord:
-    status, reason = _status(tasks)
-    return RunRecord(
-        run=name,
-        status=status,
-        reason=reason,
-        created=created,
-        command=list(options.command),
-        clueplus=clueplus.__version__,
-        environment=_environment(),
-        model=model,
-        variant=variant,
-        tasks=tasks,
-        average=average(tasks),
-        generation=generation,
     )
 
 

@@ -1,99 +1,115 @@
-"""Parsers of short answers: an option letter, a sentence number. They never raise and never guess between two."""
+"""Parsers of short answers: an option letter, a sentence number. They never raise and never guess between two.
+
+Each tries its patterns in order: the first that finds something decides, if all that it finds is one and the same. The
+patterns see single spaces only and repeat nothing without bound inside a search, so hostile text costs linear time.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
+from string import ascii_uppercase
 
-# "A", "(A)", "A.", "**A**", "A: some definition", at the very start of the answer.
-_LEADING_LETTER = re.compile(r"^[\s\"'`*_(\[]*([A-Za-z])(?=$|[\s\"'`*_)\].:,;-])")
-# "answer is B", "Answer: (C)", "option D": the letter that the answer itself names.
-_NAMED_LETTER = re.compile(
-    r"\b(?:answer|option|choice|letter)\b(?:\s+(?:is|would be|should be))?\s*[:=]?\s*[\"'`*_(\[]*([A-Za-z])\b(?!')",
-    re.IGNORECASE,
+_MARKUP = re.compile(r"</?\w{1,20}>|\\[A-Za-z]{1,20}|[*_`\"{}$#\\]|(?<!\w)'|'(?!\w)")
+_PLAIN = str.maketrans("‐‑–—−‘’", "-----''")
+
+# A capital letter by itself, with a second one that is offered beside it; "I" is a pronoun, "A is wrong" no choice.
+_LONE = r"[(\[]?([A-HJ-Z])(?![\w'-])"
+_LETTER = rf"{_LONE}(?![)\]]? (?:isn't|is (?:not|wrong|incorrect|false)))(?:[)\]]?,?(?: ?[,/&] ?| (?:or|and) ){_LONE})?"
+_NO_ARTICLE = r"(?!(?<=\bA) (?!(?:is|because|since|as)\b)[a-z])"
+_LOWER = r"[(\[]?([a-z])(?=[)\].:]{0,3}$)"
+_NEXT_LABEL = r"(?:[^\n]*\n[(\[]?([A-Za-z])(?:[).:]|$))?"
+_LABELS = (
+    re.compile(r"\A[\W_]*([A-Za-z])[\W_]*\Z"),
+    # "B. text", "b) text", "D is correct because": at the start, unless the next line starts with a label as well.
+    re.compile(rf"\A\W*(?=\w(?:$|[^\w\s'-]| -| (?:is|because|since|as|or|and)\b)){_LETTER}{_NEXT_LABEL}", re.M),
+    re.compile(rf"\A\W*([a-z])[).:](?=\s){_NEXT_LABEL}", re.M),
+    re.compile(rf"\b(?i:answer)(?: is| would be| should be)? ?[:=]? ?(?:{_LETTER}{_NO_ARTICLE}|{_LOWER})", re.M),
+    re.compile(rf"\b{_LETTER}(?=[)\]]? (?:is|seems) (?:the )?(?:right|correct|best|answer)\b)"),
+    re.compile(rf"\b(?i:option|choice|letter|definition)s?(?: is)? ?[:=]? ?(?:{_LETTER}|{_LOWER})", re.M),
 )
-_CAPITAL = re.compile(r"(?<![A-Za-z0-9'.-])([A-Z])(?![A-Za-z0-9'-])")
-# A number that is no part of a decimal, a ratio, a date or a word.
-_INTEGER = re.compile(r"(?<![\w./:])-?\d+(?![\w/]|[.,:]\d)")
-_NAMED_INTEGER = re.compile(
-    r"\b(?:answer|sentence(?:\s+(?:id|number|no\.?))?|id)\b(?:\s+is)?\s*[:=#]?\s*[\"'`*_(\[]*(-?\d+)(?![\w/]|[.,:]\d)",
-    re.IGNORECASE,
+# Weaker than an option's text: "B Text", "it is B", "text (B)", a line with nothing but "B".
+_LOOSE_LABELS = (
+    re.compile(r"\A([B-HJ-Z])(?= [A-Z])"),
+    re.compile(rf"(?:\b(?i:is|be|to|as|with|choose|select|pick|think|say|it's)|[:=>]) ?{_LETTER}{_NO_ARTICLE}"),
+    re.compile(r"[(\[]([A-HJ-Z])[)\]]"),
+    re.compile(r"^[^\w\n]{0,5}([A-HJ-Z])[^\w\n]{0,5}$", re.M),
+)
+
+# A number that is no part of a word, a decimal, a ratio, a date or a quantity.
+_UNIT = r"(?:%|[mk]?g|mcg|ml|years?|months?|weeks?|days?|hours?|minutes?|times|of|sentences?|errors?)"
+_ONE_ID = rf"(?<![\w/-])(?<!\d[.,:])(-1|\d{{1,3}})(?![\w/%⁄]|[.,:-]\d|-\w| ?{_UNIT}(?![\w/]))"
+_ID = rf"{_ONE_ID}(?:,?(?: ?[,/&] ?| (?:or|and|to|-) )(?:sentence )?{_ONE_ID})?"
+_FIRST_ID = (re.compile(rf"\A[^\w-]*{_ID}(?:[^\n]*\n{_ONE_ID})?"),)
+_NAMED_ID = (
+    re.compile(rf"\banswer(?: is)? ?[:=]? ?(?:sentence |number )?[(\[]?{_ID}", re.I),
+    re.compile(
+        r"\b(?:sentence|line|number|no\.|id)s?(?: (?:id|number|no\.?|is)){0,2} ?[:=]? ?[(\[]?"
+        rf"{_ID}(?! (?:is|are) (?:correct|right|fine|not))",
+        re.I,
+    ),
+    re.compile(rf"(?:\b(?:is|in|it's|be)|[:=>]) ?[(\[]?{_ID}(?=[^\w\n]{{0,5}}$)", re.I | re.M),
+)
+_NO_ERROR = re.compile(
+    r"\bno (?:medical |clinical )?(?:errors?|mistakes?|wrong|incorrect)\b|(?:not|n't) \w+ (?:any|an) (?:medical )?errors?"
+    r"|\b(?:note|text|everything|(?:all|every|each)(?: \w+){0,3} sentences?|(?:all|every|each) sentences?)"
+    r" (?:is|are|seems?|appears?) (?:medically )?(?:correct|right)\b|\Anone\b|\Acorrect\W*\Z",
+    re.I,
 )
 
 
 def parse_option(answer: str, options: Sequence[str]) -> str | None:
     """The option letter (upper case) that an answer chooses, or None when it chooses none or several.
 
-    In this order: a letter at the very start; letters that the answer names ("the answer is B"), when they agree; a
-    single capital letter anywhere, when only one valid letter occurs; the full text of exactly one option.
+    In this order: nothing but a letter; a letter as label at the start; "the answer is B"; "B is correct"; "option B";
+    the full text of an option; a letter where a choice may stand ("I think B").
 
     Args:
         answer: the model's text.
         options: the option texts; their letters are A, B, C, ...
     """
-    letters = [chr(ord("A") + index) for index in range(len(options))]
-    leading = _LEADING_LETTER.match(answer)
-    # A lower-case leading letter is an answer only when it stands alone: "a 45-year-old man" is not option A.
-    if (
-        leading
-        and leading[1].upper() in letters
-        and (leading[1].isupper() or not answer[leading.end() :].strip(" \n\t\"'`*_)].:,;-"))
-    ):
-        rest = answer[leading.end() :]
-        if leading[1] != "A" or not re.match(r"\s+[a-z]", rest):
-            return leading[1].upper()
-    named = {m[1].upper() for m in _NAMED_LETTER.finditer(answer) if m[1].isupper() or m[1].upper() != "A"} & set(
-        letters
-    )
-    if len(named) == 1:
-        return named.pop()
-    if named:
-        return None
-    single = {m[1] for m in _CAPITAL.finditer(answer)} & set(letters)
-    if len(single) == 1:
-        return single.pop()
-    if single:
-        return None
-    return _by_text(answer, options, letters)
-
-
-def _by_text(answer: str, options: Sequence[str], letters: Sequence[str]) -> str | None:
-    text = " ".join(answer.casefold().split())
-    matches = []
-    for letter, option in zip(letters, options, strict=True):
-        wanted = " ".join(option.casefold().split())
-        if wanted and re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", text):
-            matches.append((letter, wanted))
-    # An option contained in a longer one that also matches ("fracture" in "open fracture") was not what was meant.
-    longest = [(a, x) for a, x in matches if not any(x != y and x in y for _, y in matches)]
-    return longest[0][0] if len(longest) == 1 else None
+    text = _clean(answer)
+    found = _first(_LABELS, text) or _by_text(text, options) or _first(_LOOSE_LABELS, text)
+    return found.pop() if len(found) == 1 and found <= set(ascii_uppercase[: len(options)]) else None
 
 
 def parse_sentence_id(answer: str) -> int | None:
     """The sentence number that an answer names, -1 for "no error", or None when it names none or several.
 
-    In this order: an answer that starts with a number; numbers that the answer names ("sentence 4", "ID: -1"), when
-    they agree; a single number anywhere; the words "no error" or "correct" without a number.
+    In this order: a number at the start; "the answer is 4"; "sentence 4"; a line that ends "it is 4". Words such as
+    "no error" or "the note is correct" count as -1, and contradict every other number that does not come first.
     """
-    text = answer.strip().strip("\"'`*_()[] \n\t")
-    start = _INTEGER.match(text)
-    if start:
-        return _small(start[0])
-    named = {m[1] for m in _NAMED_INTEGER.finditer(text)}
-    if len(named) == 1:
-        return _small(named.pop())
-    if named:
-        return None
-    numbers = set(_INTEGER.findall(text))
-    if len(numbers) == 1:
-        return _small(numbers.pop())
-    if not numbers and re.match(
-        r"(?:there (?:is|are) )?no errors?\b|none\b|(?:the )?(?:note|text) is correct\b|correct\b", text.casefold()
-    ):
-        return -1
-    return None
+    text = _clean(answer)
+    found = _first(_FIRST_ID, text)
+    if not found:
+        found = _first(_NAMED_ID, text) | ({"-1"} if _NO_ERROR.search(text) else set())
+    return int(found.pop()) if len(found) == 1 else None
 
 
-def _small(digits: str) -> int | None:
-    """The number, or None for digits that no note has as a sentence number (and that would be slow to convert)."""
-    return int(digits) if len(digits) <= 6 else None
+def _clean(answer: str) -> str:
+    """The answer after its reasoning, in plain characters, without markup, extra spaces and empty lines."""
+    text = unicodedata.normalize("NFKC", answer).rpartition("</think>")[2].partition("<think>")[0].translate(_PLAIN)
+    lines = (" ".join(line.split()) for line in _MARKUP.sub(" ", text).splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def _first(patterns: Iterable[re.Pattern[str]], text: str) -> set[str]:
+    """All that the first pattern with a match finds."""
+    for pattern in patterns:
+        found = {group.upper() for match in pattern.finditer(text) for group in match.groups() if group}
+        if found:
+            return found
+    return set()
+
+
+def _by_text(text: str, options: Sequence[str]) -> set[str]:
+    """The letters of the options whose full text occurs, and not only inside a longer option that occurs."""
+    text = " ".join(text.casefold().split())
+    wanted = [" ".join(_clean(option).casefold().split()) for option in options]
+    found: set[str] = set()
+    for option in sorted(set(wanted) - {""}, key=len, reverse=True):
+        text, times = re.subn(rf"(?<!\w){re.escape(option)}(?!\w)", "\0", text)
+        if times:
+            found |= {letter for letter, other in zip(ascii_uppercase, wanted, strict=False) if other == option}
+    return found

@@ -85,7 +85,7 @@ def rouge(prediction: str, reference: str, *, stemmer: bool = False) -> RougeSco
         return RougeScores(zero, zero, zero)
 
     ids = _token_ids(prediction_tokens + reference_tokens)
-    id_array = np.array(ids, np.int64)
+    id_array = np.fromiter(ids, np.int64)
     return RougeScores(
         _score(_shared_unigrams(id_array, n_prediction), n_prediction, n_reference),
         _score(_shared_bigrams(id_array, n_prediction), n_prediction - 1, n_reference - 1),
@@ -157,17 +157,15 @@ def _shared_unigrams(ids: Ids, n_prediction: int) -> int:
 
 
 def _shared_bigrams(ids: Ids, n_prediction: int) -> int:
-    # A key holds (first id, second id, side); its lowest bit is 1 for the reference's bigrams. Sorting puts
-    # all occurrences of a bigram next to each other without hashing any pair.
-    keys = (ids[:-1] * len(ids) + ids[1:]) * 2
-    keys[n_prediction:] += 1
-    # The pair of the prediction's last and the reference's first token is no bigram of either text.
-    keys = np.delete(keys, n_prediction - 1)
+    # The pair at n_prediction - 1 joins the prediction's last and the reference's first token: no bigram of either.
+    bigram_keys = ids[:-1] * len(ids) + ids[1:]
+    # The lowest bit tells the sides apart; sorting then puts all occurrences of a bigram next to each other.
+    keys = np.concatenate((bigram_keys[: n_prediction - 1] * 2, bigram_keys[n_prediction:] * 2 + 1))
     if not keys.size:
         return 0
     keys.sort()
-    bigrams = keys >> 1
-    run_starts = np.concatenate(([0], np.flatnonzero(bigrams[1:] != bigrams[:-1]) + 1))
+    sorted_bigrams = keys >> 1
+    run_starts = np.concatenate(([0], np.flatnonzero(sorted_bigrams[1:] != sorted_bigrams[:-1]) + 1))
     # min(a, b) = (a + b - |a - b|) / 2, summed over the distinct bigrams.
     surplus = np.add.reduceat((keys & 1) * 2 - 1, run_starts)
     return (len(keys) - int(np.abs(surplus).sum())) // 2

@@ -99,6 +99,11 @@ def prompt_hash(prompt: Prompt) -> str:
     return sha256(canonical_json(prompt))
 
 
+def characters(prompt: Prompt) -> int:
+    """The length of a prompt's texts."""
+    return len(prompt) if isinstance(prompt, str) else sum(len(message["content"]) for message in prompt)
+
+
 def response_key(identity: Mapping[str, Any], api: Api, prompt_digest: str, decoding: Decoding, sample: int = 0) -> str:
     """The key under which an answer is stored and found; no two different questions to a model share one.
 

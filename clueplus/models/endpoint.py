@@ -85,7 +85,11 @@ class EndpointModel:
             timeout=aiohttp.ClientTimeout(total=self._timeout),
             headers={"Authorization": f"Bearer {key}"} if key else {},
         )
-        entry = self._entry(await self._models())
+        try:
+            entry = self._entry(await self._models())
+        except EndpointError:
+            await self.close()
+            raise
         self._root = entry.get("root") if isinstance(entry.get("root"), str) else None
         length = entry.get("max_model_len")
         self.max_model_len = length if isinstance(length, int) else None
