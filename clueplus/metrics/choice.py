@@ -14,16 +14,17 @@ from string import ascii_uppercase
 _MARKUP = re.compile(r"</?\w{1,20}>|\\[A-Za-z]{1,20}|[*_`\"{}$#\\]|(?<!\w)'|'(?!\w)")
 _PLAIN = str.maketrans("‐‑–—−‘’", "-----''")
 
-# A capital letter by itself, with a second one that is offered beside it; "I" is a pronoun, "A is wrong" no choice.
+# A capital letter by itself, with a second one offered beside it; "I" is a pronoun, "A is wrong" no choice.
 _LONE = r"[(\[]?([A-HJ-Z])(?![\w'-])"
-_LETTER = rf"{_LONE}(?![)\]]? (?:isn't|is (?:not|wrong|incorrect|false)))(?:[)\]]?,?(?: ?[,/&] ?| (?:or|and) ){_LONE})?"
+_BESIDE = r"(?:[)\]]?,?(?: ?[,/&] ?| (?:or|and) ){}|(?![)\]]?,? or\b))"
+_LETTER = rf"{_LONE}(?![)\]]? (?:isn't|is (?:not|wrong|incorrect|false)))" + _BESIDE.format(_LONE)
 _NO_ARTICLE = r"(?!(?<=\bA) (?!(?:is|because|since|as)\b)[a-z])"
 _LOWER = r"[(\[]?([a-z])(?=[)\].:]{0,3}$)"
 _NEXT_LABEL = r"(?:[^\n]*\n[(\[]?([A-Za-z])(?:[).:]|$))?"
 _LABELS = (
     re.compile(r"\A[\W_]*([A-Za-z])[\W_]*\Z"),
     # "B. text", "b) text", "D is correct because": at the start, unless the next line starts with a label as well.
-    re.compile(rf"\A\W*(?=\w(?:$|[^\w\s'-]| -| (?:is|because|since|as|or|and)\b)){_LETTER}{_NEXT_LABEL}", re.M),
+    re.compile(rf"\A\W*(?=\w(?:$|[^\w\s'-]| -| (?:is|because|since|as|and)\b)){_LETTER}{_NEXT_LABEL}", re.M),
     re.compile(rf"\A\W*([a-z])[).:](?=\s){_NEXT_LABEL}", re.M),
     re.compile(rf"\b(?i:answer)(?: is| would be| should be)? ?[:=]? ?(?:{_LETTER}{_NO_ARTICLE}|{_LOWER})", re.M),
     re.compile(rf"\b{_LETTER}(?=[)\]]? (?:is|seems) (?:the )?(?:right|correct|best|answer)\b)"),
@@ -40,7 +41,7 @@ _LOOSE_LABELS = (
 # A number that is no part of a word, a decimal, a ratio, a date or a quantity.
 _UNIT = r"(?:%|[mk]?g|mcg|ml|years?|months?|weeks?|days?|hours?|minutes?|times|of|sentences?|errors?)"
 _ONE_ID = rf"(?<![\w/-])(?<!\d[.,:])(-1|\d{{1,3}})(?![\w/%⁄]|[.,:-]\d|-\w| ?{_UNIT}(?![\w/]))"
-_ID = rf"{_ONE_ID}(?:,?(?: ?[,/&] ?| (?:or|and|to|-) )(?:sentence )?{_ONE_ID})?"
+_ID = _ONE_ID + rf"(?:,?(?: ?[,/&] ?| (?:or|and|to|-) )(?:sentence )?{_ONE_ID}|(?!,? or\b))"
 _FIRST_ID = (re.compile(rf"\A[^\w-]*{_ID}(?:[^\n]*\n{_ONE_ID})?"),)
 _NAMED_ID = (
     re.compile(rf"\banswer(?: is)? ?[:=]? ?(?:sentence |number )?[(\[]?{_ID}", re.I),
@@ -108,7 +109,7 @@ def _by_text(text: str, options: Sequence[str]) -> set[str]:
     text = " ".join(text.casefold().split())
     wanted = [" ".join(_clean(option).casefold().split()) for option in options]
     found: set[str] = set()
-    for option in sorted(set(wanted) - {""}, key=len, reverse=True):
+    for option in sorted(set(wanted) - {""}, key=lambda option: (-len(option), option)):
         text, times = re.subn(rf"(?<!\w){re.escape(option)}(?!\w)", "\0", text)
         if times:
             found |= {letter for letter, other in zip(ascii_uppercase, wanted, strict=False) if other == option}

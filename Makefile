@@ -1,0 +1,31 @@
+# `make demo` shows what clueplus does; `make test` runs every test. Both make the environment they need.
+PYTHON ?= python3
+VENV ?= .venv
+DEMO_VENV ?= .venv-demo
+
+.PHONY: help demo test lint types bench clean
+
+help:
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+demo: ## Install the core and evaluate a baseline on the shipped samples: no weights, no data, no GPU
+	@tools/install_core.sh $(DEMO_VENV)
+	$(DEMO_VENV)/bin/clueplus evaluate --model baseline
+
+test: ## Run every test, with a real vLLM server on the CPU where that can be installed
+	@PYTHON=$(PYTHON) tools/install_dev.sh $(VENV)
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+
+lint: ## ruff, over code, tests and tools
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: ## mypy --strict, over clueplus/
+	$(VENV)/bin/mypy
+
+bench: ## Seconds and memory beside the peers'
+	$(VENV)/bin/python benchmarks/start_up.py
+	$(VENV)/bin/python benchmarks/rouge.py
+
+clean: ## Remove what the targets above made
+	rm -rf $(VENV) $(DEMO_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
