@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clueplus.cli.shared import Json, Mirror, TasksDirs, complete_tasks, print_json, split_names
+from clueplus.cli.shared import Json, Mirror, TasksDirs, complete_tasks, print_columns, print_json, split_names
 
 if TYPE_CHECKING:
     from clueplus.registry import Catalog, SourceFile, TaskSpec
@@ -66,35 +66,24 @@ def status(names: Names = None, mirror: Mirror = None, tasks_dir: TasksDirs = No
             ]
         )
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("task", "file", "state", "tier", "licence"):
-        table.add_column(heading, overflow="fold")
-    colours = {"present": "green", "absent": "yellow", "changed": "red"}
-    for task, found in rows:
-        state = f"[{colours[found.state]}]{found.state}[/]"
-        table.add_row(task, found.source.file, state, found.source.tier, found.source.licence)
-    console = Console()
-    console.print(table)
-    console.print(f"data folder: {library.folder}, mirror: {library.mirror or 'none'}", highlight=False, soft_wrap=True)
+    print_columns(
+        ("task", "state", "tier", "licence", "file"),
+        [(task, f.state, f.source.tier, f.source.licence, f.source.file) for task, f in rows],
+    )
+    typer.echo(f"data folder: {library.folder}, mirror: {library.mirror or 'none'}")
 
 
 @app.command(epilog="Example: clueplus data verify medec")
 def verify(names: Names = None, mirror: Mirror = None, tasks_dir: TasksDirs = None) -> None:
     """Check every file's hash, build the documents, and compare them with the task's stats.json."""
-    from rich.console import Console
-
     from clueplus.data import Library
     from clueplus.data.verify import verify_task
 
     library = Library.here(mirror)
-    console = Console()
     for spec in _specs(names, tasks_dir):
         for variant in spec.metadata.variants:
             counts = verify_task(spec, variant, library)
-            console.print(f"{spec.name} {variant}: {counts}", highlight=False)
+            typer.echo(f"{spec.name} {variant}: {counts}")
 
 
 def _specs(names: list[str] | None, tasks_dir: list[Path] | None) -> list[TaskSpec]:

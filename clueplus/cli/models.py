@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clueplus.cli.shared import Json, complete_models, print_json
+from clueplus.cli.shared import Json, complete_models, print_columns, print_json
 
 app = typer.Typer(help="The models that clueplus knows by name.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -20,18 +20,12 @@ def list_models(as_json: Json = False) -> None:
     if as_json:
         print_json([spec.model_dump(mode="json", exclude={"path"}) for spec in models.values()])
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("model", "weights", "parameters", "context", "licence"):
-        table.add_column(heading, overflow="fold")
+    rows = []
     for spec in models.values():
         size = f"{spec.parameters / 1e9:.1f} B" if spec.parameters else "-"
-        table.add_row(
-            spec.name, spec.weights or "none", size, f"{spec.context:,}" if spec.context else "-", spec.licence
-        )
-    Console().print(table)
+        context = f"{spec.context:,}" if spec.context else "-"
+        rows.append((spec.name, size, context, spec.licence, spec.weights or "none"))
+    print_columns(("model", "parameters", "context", "licence", "weights"), rows)
 
 
 @app.command("show", epilog="Example: clueplus models show mediphi-instruct")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -56,3 +57,11 @@ def print_json(value: Any) -> None:
 def split_names(names: list[str]) -> list[str]:
     """`a,b c` as a, b, c."""
     return [part.strip() for name in names for part in name.split(",") if part.strip()]
+
+
+def print_columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows under headings, aligned, on standard output: plain text is quick, and grep and awk can read it."""
+    table = [list(headings), *map(list, rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(headings))]
+    for row in table:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clueplus.cli.shared import Json, TasksDirs, complete_tasks, print_json
+from clueplus.cli.shared import Json, TasksDirs, complete_tasks, print_columns, print_json
 
 app = typer.Typer(help="The tasks and groups of the benchmark.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -25,23 +25,16 @@ def list_tasks(tasks_dir: TasksDirs = None, as_json: Json = False) -> None:
             }
         )
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("task", "type", "shots", "components", "variants (tier)", "licence"):
-        table.add_column(heading, overflow="fold")
+    rows = []
     for spec in catalog.tasks.values():
         metadata = spec.metadata
-        variants = ", ".join(f"{name} ({variant.tier})" for name, variant in metadata.variants.items())
-        licence = next(iter(metadata.variants.values())).licence
-        table.add_row(
-            spec.name, metadata.task_type, str(spec.num_fewshot), ", ".join(metadata.components), variants, licence
+        variants = ", ".join(
+            name if name == variant.tier else f"{name} ({variant.tier})" for name, variant in metadata.variants.items()
         )
-    console = Console()
-    console.print(table)
+        rows.append((spec.name, metadata.task_type, str(spec.num_fewshot), variants, ", ".join(metadata.components)))
+    print_columns(("task", "type", "shots", "variants (tier)", "components"), rows)
     for name, group in catalog.groups.items():
-        console.print(f"group {name}: {', '.join(group.task)}", highlight=False)
+        typer.echo(f"group {name}: {', '.join(group.task)}")
 
 
 @app.command("show", epilog="Example: clueplus tasks show medec")

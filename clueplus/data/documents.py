@@ -72,15 +72,21 @@ def check_splits(splits: Splits, metadata: TaskMetadata, name: str) -> Splits:
             for field, kind in metadata.fields.items():
                 if not _CHECKS[kind](document[field]):
                     raise DataError(f"{name}: {split} row {row}: field '{field}' is not a non-empty {kind}")
-    ids = Counter(document["id"] for document in [*splits.test, *splits.fewshot])
-    repeated = [key for key, count in ids.items() if count > 1]
-    if repeated:
-        raise DataError(f"{name}: the id {repeated[0]} appears {ids[repeated[0]]} times")
+    _check_ids(splits, name)
     inputs = {canonical_json(document[metadata.input]) for document in splits.test}
     for row, document in enumerate(splits.fewshot, start=1):
         if canonical_json(document[metadata.input]) in inputs:
             raise DataError(f"{name}: few-shot row {row} has the same {metadata.input} as a test document")
     return splits
+
+
+def _check_ids(splits: Splits, name: str) -> None:
+    seen: dict[str, str] = {}
+    for split, documents in (("test", splits.test), ("fewshot", splits.fewshot)):
+        for row, document in enumerate(documents, start=1):
+            first = seen.setdefault(document["id"], f"{split} row {row}")
+            if first != f"{split} row {row}":
+                raise DataError(f"{name}: {split} row {row}: its id is that of {first}")
 
 
 def describe(documents: Documents, metadata: TaskMetadata) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -80,7 +80,7 @@ def read_icd10cm(order: bytes, tabular: bytes, name: str = "icd10cm") -> Icd10cm
     chapters; the order file also has the seven-character codes that the tabular list only describes.
 
     Raises:
-        DataError: a line or the XML is not of that form, or a category has no block.
+        DataError: a line or the XML is not of that form, a code has no category, or a category no block.
     """
     descriptions: dict[str, str] = {}
     billable = set()
@@ -94,10 +94,17 @@ def read_icd10cm(order: bytes, tabular: bytes, name: str = "icd10cm") -> Icd10cm
     parents = dict(_upper_levels(tabular, name))
     for code in descriptions:
         if len(code) > 3:
-            parents[code] = next(code[:n] for n in range(len(code) - 1, 2, -1) if code[:n] in descriptions)
+            parents[code] = _shorter_code(code, descriptions, name)
         elif code not in parents:
             raise DataError(f"{name}: category {code} of the order file has no block in the tabular list")
     return Icd10cm(descriptions, frozenset(billable), parents)
+
+
+def _shorter_code(code: str, known: Container[str], name: str) -> str:
+    for length in range(len(code) - 1, 2, -1):
+        if code[:length] in known:
+            return code[:length]
+    raise DataError(f"{name}: code {code} of the order file has no category there")
 
 
 def _upper_levels(tabular: bytes, name: str) -> Iterator[tuple[str, str]]:

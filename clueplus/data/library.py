@@ -7,6 +7,7 @@ import io
 import os
 import tarfile
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -72,7 +73,7 @@ class Library:
                 f"no data: {source.file} is neither in {self.folder} nor in {self.mirror or 'a mirror (none given)'}",
                 fix="run 'clueplus data fetch', give --mirror DIR, or use --variant sample",
             )
-        content = _content(place)
+        content = _content(place, source)
         found = sha256(content)
         if found != source.sha256:
             raise _wrong_hash(place, source, found, len(content))
@@ -84,7 +85,7 @@ class Library:
         if place is None:
             return Status(source, "absent")
         try:
-            found = sha256(_content(place))
+            found = sha256(_content(place, source))
         except DataError:
             return Status(source, "changed", place, "unreadable")
         return Status(source, "present" if found == source.sha256 else "changed", place, found)
@@ -114,11 +115,11 @@ class Library:
         return None
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, source: SourceFile) -> bytes:
     try:
         raw = path.read_bytes()
-        return gzip.decompress(raw) if path.suffix == ".gz" else raw
-    except (OSError, EOFError) as error:
+        return raw if path.name == Path(source.file).name else gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} can't be read ({error})", fix="fetch or copy the file again") from error
 
 
@@ -160,5 +161,5 @@ def _member(archive: bytes, source: SourceFile) -> bytes:
             if file is None:
                 raise KeyError(source.member)
             return file.read()
-    except (tarfile.TarError, KeyError, OSError) as error:
+    except (tarfile.TarError, KeyError, OSError, EOFError, zlib.error) as error:
         raise DataError(f"{source.url}: no member {source.member} in the archive ({error})") from error

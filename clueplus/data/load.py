@@ -30,14 +30,15 @@ def task_dataset(module_file: str, build: Build) -> Callable[..., dict[str, Docu
 
     Returns:
         A function of the task's metadata. It also understands `variant` (default: the environment variable
-        `CLUEPLUS_VARIANT`, then "official") and `mirror`, which stock lm-eval passes with `--metadata`.
+        `CLUEPLUS_VARIANT`, then "official") and `mirror`, which stock lm-eval passes with `--metadata`, and
+        `library`, a `Library` that takes the place of this user's.
     """
     folder = Path(module_file).resolve().parent
 
     def dataset(**options: Any) -> dict[str, Documents]:
         metadata = TaskMetadata.model_validate({k: v for k, v in options.items() if k in TaskMetadata.model_fields})
         variant = options.get("variant") or os.environ.get(VARIANT_VARIABLE) or "official"
-        library = Library.here(options.get("mirror"))
+        library = options.get("library") or Library.here(options.get("mirror"))
         splits = _splits(folder, metadata, variant, library, build)
         return {"test": splits.test, "fewshot": splits.fewshot}
 
@@ -53,7 +54,7 @@ def load_splits(spec: TaskSpec, variant: VariantName, library: Library) -> Split
     module_name, _, function = spec.custom_dataset.removeprefix("!function ").rpartition(".")
     module = _import(spec.folder / f"{module_name}.py")
     metadata = spec.metadata.model_dump()
-    loaded = getattr(module, function)(**metadata, variant=variant, mirror=library.mirror)
+    loaded = getattr(module, function)(**metadata, variant=variant, library=library)
     return Splits(loaded["test"], loaded["fewshot"])
 
 
@@ -75,14 +76,17 @@ def _splits(folder: Path, metadata: TaskMetadata, variant: str, library: Library
 def _sample(path: Path) -> Splits:
     splits: dict[str, Documents] = {"test": Documents(), "fewshot": Documents()}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open(encoding="utf-8") as file:  # not splitlines: a document may hold U+2028
+            lines = file.readlines()
     except OSError as error:
         raise DataError(f"{path}: can't be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: can't be read (not UTF-8 at byte {error.start})") from error
     for number, line in enumerate(lines, start=1):
         try:
             document = json.loads(line)
             splits[document.pop("split")].append(document)
-        except (ValueError, KeyError, AttributeError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise DataError(f"{path}:{number}: not a JSON document with 'split' test or fewshot") from error
     return Splits(splits["test"], splits["fewshot"])
 

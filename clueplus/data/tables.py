@@ -16,17 +16,20 @@ def read_csv(files: Mapping[str, bytes], file: str, columns: Sequence[str]) -> l
     """The rows of a UTF-8 CSV file (quoted fields may hold line breaks), reduced to `columns`.
 
     Raises:
-        DataError: the file is not UTF-8, lacks a column, or a row has another number of cells.
+        DataError: the file is not UTF-8 or no CSV, lacks a column, or a row has another number of cells.
     """
     try:
         text = files[file].decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: not UTF-8 (byte {error.start})") from error
     reader = csv.reader(io.StringIO(text, newline=""))
-    header = next(reader, [])
+    try:
+        header, *body = list(reader) or [[]]
+    except csv.Error as error:
+        raise DataError(f"{file}: line {reader.line_num}: {error}") from error
     positions = _positions(file, header, columns)
     rows = []
-    for number, cells in enumerate(reader, start=2):
+    for number, cells in enumerate(body, start=2):
         if len(cells) != len(header):
             raise DataError(f"{file}: row {number}: expected {len(header)} cells, found {len(cells)}")
         rows.append({column: cells[position] for column, position in positions.items()})

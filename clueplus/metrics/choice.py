@@ -7,12 +7,11 @@ patterns see single spaces only and repeat nothing without bound inside a search
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from string import ascii_uppercase
 
 _MARKUP = re.compile(r"</?\w{1,20}>|\\[A-Za-z]{1,20}|[*_`\"{}$#\\]|(?<!\w)'|'(?!\w)")
-_PLAIN = str.maketrans("‐‑–—−‘’", "-----''")
+_PLAIN = str.maketrans("‐‑–—−‘’", "-----''") | {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # full width
 
 # A capital letter by itself, with a second one offered beside it; "I" is a pronoun, "A is wrong" no choice.
 _LONE = r"[(\[]?([A-HJ-Z])(?![\w'-])"
@@ -90,7 +89,7 @@ def parse_sentence_id(answer: str) -> int | None:
 
 def _clean(answer: str) -> str:
     """The answer after its reasoning, in plain characters, without markup, extra spaces and empty lines."""
-    text = unicodedata.normalize("NFKC", answer).rpartition("</think>")[2].partition("<think>")[0].translate(_PLAIN)
+    text = answer.rpartition("</think>")[2].partition("<think>")[0].translate(_PLAIN)
     lines = (" ".join(line.split()) for line in _MARKUP.sub(" ", text).splitlines())
     return "\n".join(line for line in lines if line)
 

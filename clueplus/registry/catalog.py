@@ -64,8 +64,11 @@ class Catalog:
 
     @cached_property
     def groups(self) -> dict[str, GroupSpec]:
-        """Every group by name."""
-        return _by_name(read_yaml(p, GroupSpec) for is_group, p in self._files if is_group)
+        """Every group by name; no name is also that of a task."""
+        groups = _by_name(read_yaml(p, GroupSpec) for is_group, p in self._files if is_group)
+        for name in groups.keys() & self.tasks.keys():
+            raise _twice(name, self.tasks[name].path, groups[name].path)
+        return groups
 
     @cached_property
     def models(self) -> dict[str, ModelSpec]:
@@ -134,10 +137,14 @@ def _registered_folders() -> list[Path]:
     return folders
 
 
+def _twice(name: str, first: Path, second: Path) -> ClueplusError:
+    return ClueplusError(f"'{name}' is defined twice: {first} and {second}")
+
+
 def _by_name(specs: Iterable[Spec]) -> dict[str, Spec]:
     found: dict[str, Spec] = {}
     for spec in specs:
         if spec.name in found:
-            raise ClueplusError(f"'{spec.name}' is defined twice: {found[spec.name].path} and {spec.path}")
+            raise _twice(spec.name, found[spec.name].path, spec.path)
         found[spec.name] = spec
     return dict(sorted(found.items()))

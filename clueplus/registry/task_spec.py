@@ -25,7 +25,7 @@ class SourceFile(_Strict):
     archive, of the `member`; where a mirror holds `file` + ".gz", of the unpacked content.
     """
 
-    file: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)+$")
+    file: str = Field(pattern=r"^[\w-][\w.-]*(/[\w-][\w.-]*)+$")
     url: str = Field(pattern=r"^https://")
     member: str | None = None
     commit: str = Field(pattern=r"^[0-9a-f]{40}$")
@@ -88,6 +88,8 @@ class TaskMetadata(_Strict):
 
     @model_validator(mode="after")
     def _fields_exist(self) -> TaskMetadata:
+        if self.fields.get("id") != "str":
+            raise ValueError("fields lacks 'id: str'")
         for role, name in {"cluster": self.cluster, "input": self.input, "reference": self.reference}.items():
             if name not in self.fields:
                 raise ValueError(f"{role} names '{name}', which is not in fields")

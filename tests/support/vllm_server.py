@@ -21,9 +21,9 @@ from pathlib import Path
 START_SECONDS = 300.0
 STOP_SECONDS = 20.0
 
-# With these, and no other request running, the same request gives the same logits to the last bit, whatever the client
-# did before: no batch to share, no cached prefix to start from.
-ONE_BY_ONE = ("--max-num-seqs", "1", "--no-enable-prefix-caching")
+# With these and one thread (below) an answer is the same to the last bit, whatever else the server does at that time or
+# did before. A cached prefix, or a prompt cut in pieces where the batch was full, moves log-probabilities by 1e-5.
+EXACT = ("--no-enable-prefix-caching", "--no-enable-chunked-prefill")
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,9 @@ def vllm_server(
     extra_args: Sequence[str] = (),
     log: Path,
 ) -> Iterator[VllmServer]:
-    """Serve a model folder on a free port of this machine until the block ends.
+    """Serve a model folder on a free port of this machine until the block ends; answers do not depend on concurrency.
 
+    :param extra_args: more flags of `vllm serve`; they win over those set here.
     :param log: gets everything the server prints; its last lines are in the error when the server does not come up.
     """
     port = _free_port()
@@ -56,7 +57,7 @@ def vllm_server(
         *_end_with_parent(),
         *_serve_command(model),
         *("--host", "127.0.0.1", "--port", str(port), "--served-model-name", served_name),
-        *("--dtype", "float32", "--max-model-len", str(max_model_len), *extra_args),
+        *("--dtype", "float32", "--max-model-len", str(max_model_len), *EXACT, *extra_args),
     ]
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -107,8 +108,8 @@ def _environment() -> dict[str, str]:
         HF_HUB_OFFLINE="1",
         TORCH_COMPILE_DISABLE="1",
         VLLM_CPU_KVCACHE_SPACE="1",
-        # One thread: then a result does not depend on what else is in the batch, to the last bit. With two, whose work is
-        # split by the batch's size, log-probabilities move by 1e-5; and on two cores they get in the API server's way.
+        # One thread. Two share the work by the size of the batch, which moves log-probabilities by 1e-5, and on two cores
+        # they are slower, because they get in the way of the process that answers the requests.
         VLLM_CPU_OMP_THREADS_BIND=str(max(os.sched_getaffinity(0))),
         VLLM_NO_USAGE_STATS="1",
     )

@@ -1,0 +1,121 @@
+"""The whole way on real parts: a real vLLM server on the CPU, real clinical data, and stock lm-eval beside it."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clueplus.evaluation.record import read_run
+from tests.support.tiny_model import build_tiny_model
+from tests.support.vllm_server import ONE_BY_ONE, VllmServer, vllm_missing, vllm_server
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+
+LIMIT = 4
+TASKS = ("meqsum", "medec", "aci_bench", "icd10cm")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
+    missing = vllm_missing()
+    if missing and not os.environ.get("CLUEPLUS_REQUIRE_VLLM"):
+        pytest.skip(missing)
+    assert not missing, missing
+    folder = tmp_path_factory.mktemp("server")
+    model = build_tiny_model(folder / "model")
+    # One request at a time: then the same prompt gives the same bits, whoever sends it and in whatever order.
+    with vllm_server(model, max_model_len=32768, extra_args=ONE_BY_ONE, log=folder / "log") as running:
+        yield running
+
+
+def run(arguments: list[str], folder: Path, mirror: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "CLUEPLUS_DATA_MIRROR": str(mirror), "HF_HUB_OFFLINE": "1"}
+    environment["CLUEPLUS_DATA_DIR"] = str(folder / "data")
+    environment["HF_HOME"] = str(folder / "hub")
+    environment["OPENAI_API_KEY"] = "none"
+    result = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
+    assert result.returncode == 0, result.stderr[-4000:]
+    return result
+
+
+def clueplus(*arguments: object) -> list[str]:
+    return [str(Path(sys.executable).with_name("clueplus")), *map(str, arguments)]
+
+
+def evaluate(server: VllmServer, folder: Path, mirror: Path, *more: object) -> Path:
+    result = run(
+        clueplus("evaluate", "--model", server.model, "--base-url", server.base_url, "--variant", "official",
+                 "--limit", LIMIT, "--concurrency", 8, "--json", *more), folder, mirror,
+    )  # fmt: skip
+    return folder / "results" / server.model / json.loads(result.stdout)["run"]
+
+
+def test_stock_lm_eval_gives_the_same_scores(server: VllmServer, data_mirror: Path, tmp_path: Path) -> None:
+    _, record, items = read_run(evaluate(server, tmp_path, data_mirror))
+    assert [task.name for task in record.tasks] == list(TASKS)
+    assert record.status == "complete"
+    assert len(items) == LIMIT * len(TASKS)
+    assert all(item.completion_tokens for item in items)
+    assert record.model.identity["medec"]["weights"], "the weights lie on this machine, so they are known by content"
+
+    tasks_folder = Path(__file__).resolve().parents[2] / "tasks"
+    model = (
+        f"model={server.model},base_url={server.base_url}/chat/completions,num_concurrent=4,tokenized_requests=False"
+    )
+    run(
+        [str(Path(sys.executable).with_name("lm_eval")), "run", "--model", "local-chat-completions", "--model_args", model,
+         "--apply_chat_template", "--fewshot_as_multiturn", "true", "--include_path", str(tasks_folder),
+        
+         "--tasks", "clueplus_open", "--limit", str(LIMIT), "--output_path", "lm-eval"], tmp_path, data_mirror,
+    )  # fmt: skip
+    (path,) = (tmp_path / "lm-eval").rglob("results_*.json")
+    stock = json.loads(path.read_text())["results"]
+
+    compared = 0
+    for task in record.tasks:
+        for name, measure in {"score": task.score, **task.components, **task.beside}.items():
+            theirs = stock[task.name].get(f"{name},none")
+            if measure.value is None:
+                assert theirs is None or theirs == "N/A" or math.isnan(theirs), (task.name, name)
+            else:
+                assert theirs == pytest.approx(measure.value, abs=1e-9), (task.name, name)
+                compared += 1
+    assert compared >= 12
+
+
+def test_a_second_run_asks_the_server_nothing(server: VllmServer, data_mirror: Path, tmp_path: Path) -> None:
+    more = ("--tasks", "medec,icd10cm")
+    first, second = (read_run(evaluate(server, tmp_path, data_mirror, *more)) for _ in range(2))
+    assert second[1].generation.generated == 0
+    assert first[1].tasks == second[1].tasks
+    assert first[2] == second[2]
+
+
+def test_completions_are_evaluated_too(server: VllmServer, data_mirror: Path, tmp_path: Path) -> None:
+    _, record, _ = read_run(evaluate(server, tmp_path, data_mirror, "--api", "completions", "--tasks", "icd10cm"))
+    assert record.model.api == "completions"
+    assert record.tasks[0].outcomes["infrastructure_error"] == 0
+
+
+def test_a_prompt_too_long_for_the_server_is_told(server: VllmServer, data_mirror: Path, tmp_path: Path) -> None:
+    """The real server's refusal of an over-long prompt is recognised: its wording is not ours."""
+    import asyncio
+
+    from clueplus.models import Decoding, EndpointModel, Request, RequestFailedError
+
+    async def ask() -> None:
+        model = EndpointModel(server.model, server.base_url)
+        await model.open()
+        try:
+            prompt = [{"role": "user", "content": "pain in the left knee " * 20000}]
+            await model.answer(Request("t", 0, {}, prompt, "h", Decoding(16, 0.0, ()), "open", "k"))
+        finally:
+            await model.close()
+
+    with pytest.raises(RequestFailedError, match="prompt too long"):
+        asyncio.run(ask())
