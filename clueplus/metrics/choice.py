@@ -33,7 +33,7 @@ _LABELS = (
 _LOOSE_LABELS = (
     re.compile(r"\A([B-HJ-Z])(?= [A-Z])"),
     re.compile(rf"(?:\b(?i:is|be|to|as|with|choose|select|pick|think|say|it's)|[:=>]) ?{_LETTER}{_NO_ARTICLE}"),
-    re.compile(r"[(\[]([A-HJ-Z])[)\]]"),
+    re.compile(rf"(?=[(\[]\w[)\]]){_LETTER}"),
     re.compile(r"^[^\w\n]{0,5}([A-HJ-Z])[^\w\n]{0,5}$", re.M),
 )
 
@@ -46,15 +46,15 @@ _NAMED_ID = (
     re.compile(rf"\banswer(?: is)? ?[:=]? ?(?:sentence |number )?[(\[]?{_ID}", re.I),
     re.compile(
         r"\b(?:sentence|line|number|no\.|id)s?(?: (?:id|number|no\.?|is)){0,2} ?[:=]? ?[(\[]?"
-        rf"{_ID}(?! (?:is|are) (?:correct|right|fine|not))",
+        rf"{_ID}(?! (?:is|are) (?:correct|right|fine))",
         re.I,
     ),
     re.compile(rf"(?:\b(?:is|in|it's|be)|[:=>]) ?[(\[]?{_ID}(?=[^\w\n]{{0,5}}$)", re.I | re.M),
 )
 _NO_ERROR = re.compile(
-    r"\bno (?:medical |clinical )?(?:errors?|mistakes?|wrong|incorrect)\b|(?:not|n't) \w+ (?:any|an) (?:medical )?errors?"
-    r"|\b(?:note|text|everything|(?:all|every|each)(?: \w+){0,3} sentences?|(?:all|every|each) sentences?)"
-    r" (?:is|are|seems?|appears?) (?:medically )?(?:correct|right)\b|\Anone\b|\Acorrect\W*\Z",
+    r"\bno (?:medical |clinical )?(?:errors?|mistakes?|wrong|incorrect)\b"
+    r"|(?:not|n't) \w+ (?:any|an) (?:medical )?errors?\b|\Anone\b|\Acorrect\W*\Z"
+    r"|\b(?:note|text|everything|(?:all|every|each)(?: \w+){0,3} sentences?) (?:is|are) (?:medically )?(?:correct|right)\b",
     re.I,
 )
 

@@ -67,12 +67,13 @@ def test_stock_lm_eval_gives_the_same_scores(server: VllmServer, data_mirror: Pa
     model = (
         f"model={server.model},base_url={server.base_url}/chat/completions,num_concurrent=4,tokenized_requests=False"
     )
-    run(
-        [str(Path(sys.executable).with_name("lm_eval")), "run", "--model", "local-chat-completions", "--model_args", model,
-         "--apply_chat_template", "--fewshot_as_multiturn", "true", "--include_path", str(tasks_folder),
-        
-         "--tasks", "clueplus_open", "--limit", str(LIMIT), "--output_path", "lm-eval"], tmp_path, data_mirror,
-    )  # fmt: skip
+    stock_command = [
+        *(str(Path(sys.executable).with_name("lm_eval")), "run", "--model", "local-chat-completions"),
+        *("--model_args", model, "--apply_chat_template", "--fewshot_as_multiturn", "true"),
+        *("--include_path", str(tasks_folder), "--tasks", "clueplus_open"),
+        *("--limit", str(LIMIT), "--output_path", "lm-eval"),
+    ]
+    run(stock_command, tmp_path, data_mirror)
     (path,) = (tmp_path / "lm-eval").rglob("results_*.json")
     stock = json.loads(path.read_text())["results"]
 

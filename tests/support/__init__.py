@@ -1,1 +1,1 @@
-"""What tests share: a tiny language model and a real server for it."""
+"""Models and servers that tests share."""

@@ -46,7 +46,7 @@ def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vl
 
 
 def request(server: VllmServer, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    message = urllib.request.Request(  # noqa: S310
+    message = urllib.request.Request(
         f"{server.base_url}/{path}",
         data=None if body is None else json.dumps({"model": server.model, **body}).encode(),
         headers={"Content-Type": "application/json"},

@@ -87,7 +87,7 @@ def vllm_missing() -> str | None:
 
 
 def _end_with_parent() -> list[str]:
-    """What makes the kernel end the server when the tests are killed and no `finally` runs; it stays the same process."""
+    """Let the kernel end the server when the tests are killed and no `finally` runs; the process id stays the same."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
 
@@ -108,8 +108,8 @@ def _environment() -> dict[str, str]:
         HF_HUB_OFFLINE="1",
         TORCH_COMPILE_DISABLE="1",
         VLLM_CPU_KVCACHE_SPACE="1",
-        # One thread. Two share the work by the size of the batch, which moves log-probabilities by 1e-5, and on two cores
-        # they are slower, because they get in the way of the process that answers the requests.
+        # One thread. Two share the work by the size of the batch, which moves log-probabilities by 1e-5; and on two
+        # cores they are slower, because they get in the way of the process that answers the requests.
         VLLM_CPU_OMP_THREADS_BIND=str(max(os.sched_getaffinity(0))),
         VLLM_NO_USAGE_STATS="1",
     )

@@ -1,0 +1,66 @@
+"""Every command in the README and the docs is run here, or by .ci/run."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.fake_server import FakeServer, fake_server
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BY_CI = {"make demo", "make test"}
+
+
+def commands(page: Path) -> Iterator[str]:
+    for block in re.findall(r"^ *```bash\n(.*?)^ *```", page.read_text(), flags=re.M | re.S):
+        yield from (line.strip() for line in block.splitlines() if line.strip())
+
+
+CASES = [pytest.param(command, id=f"{page.name}: {command[:60]}") for page in PAGES for command in commands(page)]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FakeServer]:
+    with fake_server(lambda payload, number: "-1") as running:
+        running.models_reply = (200, {"data": [{"id": "my-checkpoint", "max_model_len": 8192}]})
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout, so that a command that writes content writes it there."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    for name in ("clueplus", "tasks", "models", "training", "leaderboard", "tools"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def test_there_are_commands() -> None:
+    assert len(CASES) > 10
+
+
+@pytest.mark.parametrize("command", CASES)
+def test_a_command_of_the_docs_runs(command: str, server: FakeServer, sandbox: Path, data_mirror: Path) -> None:
+    if command in BY_CI:
+        assert command in (ROOT / ".ci/run").read_text()
+        return
+    if command.startswith(("python benchmarks/", "make ")):
+        pytest.skip("seconds are measured in benchmarks/, not in tests; test_benchmarks.py runs each script small")
+    words = shlex.split(command.replace("http://127.0.0.1:8000/v1", server.base_url))
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "CLUEPLUS_DATA_DIR": str(sandbox / "data"),
+        "CLUEPLUS_DATA_MIRROR": str(data_mirror),
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": str(sandbox),
+    }
+    result = subprocess.run(words, cwd=sandbox, env=environment, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr[-2000:]
