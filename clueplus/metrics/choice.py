@@ -41,20 +41,20 @@ _LOOSE_LABELS = (
 _UNIT = r"(?:%|[mk]?g|mcg|ml|years?|months?|weeks?|days?|hours?|minutes?|times|of|sentences?|errors?)"
 _ONE_ID = rf"(?<![\w/-])(?<!\d[.,:])(-1|\d{{1,3}})(?![\w/%⁄]|[.,:-]\d|-\w| ?{_UNIT}(?![\w/]))"
 _ID = _ONE_ID + rf"(?:,?(?: ?[,/&] ?| (?:or|and|to|-) )(?:sentence )?{_ONE_ID}|(?!,? or\b))"
+_NOT_RIGHT = r"(?! (?:is|are) (?:correct|right|fine))"
 _FIRST_ID = (re.compile(rf"\A[^\w-]*{_ID}(?:[^\n]*\n{_ONE_ID})?"),)
 _NAMED_ID = (
     re.compile(rf"\banswer(?: is)? ?[:=]? ?(?:sentence |number )?[(\[]?{_ID}", re.I),
     re.compile(
-        r"\b(?:sentence|line|number|no\.|id)s?(?: (?:id|number|no\.?|is)){0,2} ?[:=]? ?[(\[]?"
-        rf"{_ID}(?! (?:is|are) (?:correct|right|fine))",
-        re.I,
+        rf"\b(?:sentence|line|number|no\.|id)s?(?: (?:id|number|no\.?|is)){{0,2}} ?[:=]? ?[(\[]?{_ID}{_NOT_RIGHT}", re.I
     ),
     re.compile(rf"(?:\b(?:is|in|it's|be)|[:=>]) ?[(\[]?{_ID}(?=[^\w\n]{{0,5}}$)", re.I | re.M),
 )
 _NO_ERROR = re.compile(
     r"\bno (?:medical |clinical )?(?:errors?|mistakes?|wrong|incorrect)\b"
     r"|(?:not|n't) \w+ (?:any|an) (?:medical )?errors?\b|\Anone\b|\Acorrect\W*\Z"
-    r"|\b(?:note|text|everything|(?:all|every|each)(?: \w+){0,3} sentences?) (?:is|are) (?:medically )?(?:correct|right)\b",
+    r"|\b(?:note|text|everything|(?:all|every|each)(?: \w+){0,3} sentences?)"
+    r" (?:is|are) (?:medically )?(?:correct|right)\b",
     re.I,
 )
 

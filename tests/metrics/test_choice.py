@@ -227,8 +227,10 @@ def test_a_letter_alone_in_any_markup_is_itself(number: int, lower: bool, before
 
 # Words that the parsers look for, mixed with any characters, lone surrogates included.
 fragments = st.sampled_from(
-    [*"ABCDEabci", "answer", "is", "option", "or", "and", "not", "the", *OPTIONS, "<think>", "</think>", "\\boxed{"]
-    + ["-1", "7", "12", "120/70", "3.5", "sentence", "id", "no error", "correct", " ", " ", "\n", ".", ":", "(", ")"]
+    [
+        *(*"ABCDEabci", "answer", "is", "option", "or", "and", "not", "the", *OPTIONS, "<think>", "</think>", "\\boxed{"),
+        *("-1", "7", "12", "120/70", "3.5", "sentence", "id", "no error", "correct", " ", " ", "\n", ".", ":", "(", ")"),
+    ]
 )
 answers = st.lists(fragments | st.text(st.characters(), max_size=8), max_size=25).map("".join)
 
@@ -264,8 +266,8 @@ def test_a_sentence_number_alone_is_itself(number: int) -> None:
 HOSTILE = [
     *(" ", " \n", "(", ".\n", "_", "\\", "</a", "</think>", "'", "-", "\ud800", "ﷺ"),
     *("A", "A ", "A\n", "A.\n", "b)\n", "B or ", "(B)", "A isn't ", "answer ", "option ", "is ", "is (", "is B"),
-    *("open fracture of ankl ", "Sprain of ankle ", "1", "-1", "1\n", "1 or ", "12:", "sentence id number no. ", "is 7"),
-    *("no medical ", "not ", "n't x ", "all ", "every a b c ", "none ", "correct "),
+    *("open fracture of ankl ", "Sprain of ankle ", "1", "-1", "1\n", "1 or ", "12:", "sentence id number no. "),
+    *("is 7", "no medical ", "not ", "n't x ", "all ", "every a b c ", "none ", "correct "),
 ]
 
 
