@@ -30,7 +30,7 @@ def test_one_line_folds_every_kind_of_line_break():
 
 
 def test_near_names_are_suggested_nearest_first():
-    assert did_you_mean("medecc", ["meqsum", "medec", "icd10cm"]) == "did you mean medec or meqsum?"
+    assert did_you_mean("task_a", ["icd10cm", "task_ab", "task_a1b"]) == "did you mean task_ab or task_a1b?"
 
 
 def test_without_a_near_name_all_are_listed_sorted_and_once():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from clueplus.metrics.bertscore import bertscore_missing
 from clueplus.models import BASELINES, Request
 from clueplus.models.base import characters
 from clueplus.registry import Catalog, TaskSpec, VariantName
+
+# A run of all tasks stores some ten megabytes of answers.
+LEAST_FREE_BYTES = 100_000_000
 
 
 def check_model(options: Options, catalog: Catalog, is_baseline: bool) -> None:
@@ -42,7 +46,7 @@ def check_variant(specs: Sequence[TaskSpec], variant: VariantName) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Refuses a results folder that can't be written before hours are spent."""
+    """Refuses a results folder that can't be written, or is nearly full, before hours are spent."""
     probe = folder / f".probe-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,6 +56,11 @@ def check_writable(folder: Path) -> None:
         raise StoreError(
             f"can't write to the results folder {folder}: {error.strerror}", fix="choose another --results-dir"
         ) from error
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE_BYTES:
+        raise StoreError(
+            f"only {free / 1e6:.0f} MB are free where {folder} is", fix="make space or choose another --results-dir"
+        )
 
 
 def note_missing_metrics(tasks: Sequence[LoadedTask], reporter: Reporter) -> None:

@@ -135,7 +135,8 @@ class _Encoder:
             similarity = prediction @ reference.T
             precision = similarity.max(dim=1).values[1:-1].mean().item()
             recall = similarity.max(dim=0).values[1:-1].mean().item()
-            scores.append(2 * precision * recall / (precision + recall) if precision + recall else 0.0)
+            f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+            scores.append(min(f1, 1.0))  # rounding makes a cosine of 1 a little more
         return scores
 
 
@@ -149,10 +150,13 @@ def _layer(folder: Path) -> int:
     """The hidden layer to compare: set by the user, bert-score's choice for known encoders, else the last."""
     import json
 
-    layers = int(json.loads((folder / "config.json").read_text(encoding="utf-8"))["num_hidden_layers"])
+    try:
+        layers = int(json.loads((folder / "config.json").read_text(encoding="utf-8"))["num_hidden_layers"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ClueplusError(f"{MODEL_VARIABLE}: {folder}/config.json names no num_hidden_layers") from error
     chosen = os.environ.get(LAYER_VARIABLE)
     if chosen:
-        if not chosen.isdigit() or int(chosen) > layers:
+        if not chosen.isdecimal() or int(chosen) > layers:
             raise ClueplusError(f"{LAYER_VARIABLE}={chosen}: the model has layers 0 to {layers}")
         return int(chosen)
     return next((layer for name, layer in _LAYERS.items() if name in folder.name.lower() and layer <= layers), layers)

@@ -195,6 +195,15 @@ def test_a_results_folder_that_cannot_be_written_is_told_first(cli: Cli, tmp_pat
     assert server.requests == []
 
 
+def test_a_full_disk_is_told_first(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    import clueplus.evaluation.preflight
+
+    monkeypatch.setattr(clueplus.evaluation.preflight, "LEAST_FREE_BYTES", 1 << 62)
+    result = cli(*RUN, "--model", "baseline")
+    assert result.code == 2
+    assert "MB are free" in result.error
+
+
 def test_a_corrupt_store_is_one_line_and_is_left_as_it_is(cli: Cli) -> None:
     with fake_server(lambda payload, number: "-1") as server:
         call = (*RUN, "--model", "fake", "--base-url", server.base_url, "--tasks", "medec")

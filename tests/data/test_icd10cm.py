@@ -24,7 +24,9 @@ def order_line(number, code, billable, text):
 
 def order_file(codes):
     lines = [
-        order_line(number, code, int(not any(other != code and other.startswith(code) for other in codes)), f"of {code}")
+        order_line(
+            number, code, int(not any(other != code and other.startswith(code) for other in codes)), f"of {code}"
+        )
         for number, code in enumerate(codes, start=1)
     ]
     return ("\r\n".join(lines) + "\r\n").encode()
@@ -35,7 +37,9 @@ def tabular_list(chapters):
     for chapter, blocks in chapters.items():
         text += f"<chapter><name>{chapter}</name><sectionIndex><sectionRef id='ignored'/></sectionIndex>"
         for block, categories in blocks.items():
-            diagnoses = "".join(f"<diag><name>{name}</name><diag><name>deeper</name></diag></diag>" for name in categories)
+            diagnoses = "".join(
+                f"<diag><name>{name}</name><diag><name>deeper</name></diag></diag>" for name in categories
+            )
             text += f"<section id='{block}'><desc>x</desc>{diagnoses}</section>"
         text += "</chapter>"
     return f"{text}</ICD10CM.tabular>".encode()

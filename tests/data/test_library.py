@@ -1,5 +1,6 @@
 """Source files: found, unpacked, fetched, and always checked."""
 
+import gc
 import gzip
 import hashlib
 import io
@@ -75,11 +76,11 @@ def serve(monkeypatch):
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            content = pages.get(self.path)
-            self.send_response(200 if content is not None else 404)
-            self.send_header("Content-Length", str(len(content or b"")))
+            content, length = pages.get(self.path, (b"", 0))
+            self.send_response(200 if self.path in pages else 404)
+            self.send_header("Content-Length", str(length))
             self.end_headers()
-            self.wfile.write(content or b"")
+            self.wfile.write(content)
 
         def log_message(self, *_):
             pass
@@ -88,9 +89,9 @@ def serve(monkeypatch):
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
 
-    def serve(path, content=None):
+    def serve(path, content=None, length=None):
         if content is not None:
-            pages[path] = content
+            pages[path] = content, length or len(content)
         return f"http://127.0.0.1:{server.server_address[1]}{path}"
 
     yield serve
@@ -267,13 +268,19 @@ def test_a_truncated_archive_is_an_error(folder, serve, size):
         Library(folder).fetch(source)
 
 
-def test_a_page_that_is_not_there_names_file_and_url(folder, serve):
-    url = serve("/absent.csv")
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # pooch does not close the answer
+@pytest.mark.parametrize(("path", "reason"), [("/absent.csv", "HTTPError"), ("/cut.csv", "ChunkedEncodingError")])
+def test_a_failed_download_names_file_url_and_reason(folder, serve, path, reason):
+    serve("/cut.csv", CONTENT, length=2 * len(CONTENT))
+    url = serve(path)
     with pytest.raises(DataError) as caught:
         Library(folder).fetch(make_source(url=url))
     message = str(caught.value)
-    assert f"{FILE}: download from {url} failed (HTTPError)" in message
+    assert f"{FILE}: download from {url} failed ({reason})" in message
     assert "--mirror DIR" in message
+    assert files_in(folder) == []
+    del caught
+    gc.collect()
 
 
 def test_a_server_that_is_not_there_is_an_error(folder, monkeypatch):

@@ -5,9 +5,10 @@ from collections import Counter
 
 import pytest
 
-from clueplus.data import Library, load_splits
-from clueplus.data.verify import verify_task
+from clueplus.data import Library, load_splits, task_dataset
+from clueplus.data.verify import statistics, verify_task
 from clueplus.errors import DataError
+from clueplus.files import sha256
 from clueplus.registry import Catalog, content_folder
 
 SHIPPED = ["aci_bench", "icd10cm", "medec", "meqsum"]
@@ -15,10 +16,10 @@ CANARY = "Jane Roe, born 1961, has a cough"
 HEADINGS = ("CHIEF COMPLAINT", "HISTORY OF PRESENT ILLNESS", "PHYSICAL EXAM", "RESULTS", "ASSESSMENT AND PLAN")
 SOURCES = """\
       sources:
-        - file: mine/table.csv
-          url: https://example.org/table.csv
-          commit: 0000000000000000000000000000000000000000
-          sha256: b53abb46a2a9edb4bf21ab02a92a6d20f6a92e41f2bed0d2e9a8ef4a4ebdff13
+        - file: mine/table.txt
+          url: https://example.org/table.txt
+          commit: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+          sha256: HASH
           licence: MIT
           tier: open
 """
@@ -142,42 +143,50 @@ def test_official_documents_without_data_say_how_to_get_it(library):
 
 
 @pytest.fixture
-def task_with_table(make_task):
-    code = """rows = files['mine/table.csv'].decode().split()
-    documents = [{'id': row, 'question': row, 'summary': row} for row in rows]
+def make_table_task(make_task):
+    """Makes a task whose official documents are the words of one source file, the last one the example."""
+    code = """words = files['mine/table.txt'].decode().split()
+    documents = [{'id': word, 'question': f'{word}?', 'summary': word} for word in words]
     return {'test': documents[:-1], 'fewshot': documents[-1:]}"""
-    text = (content_folder("tasks") / "meqsum" / "meqsum.yaml").read_text(encoding="utf-8")
-    shipped = text[text.index("      sources:\n") : text.index("    sample:\n")]
-    return make_task(code=code, replace=(shipped, SOURCES))
+
+    def make_table_task(content):
+        text = (content_folder("tasks") / "meqsum" / "meqsum.yaml").read_text(encoding="utf-8")
+        shipped = text[text.index("      sources:\n") : text.index("    sample:\n")]
+        return make_task(code=code, replace=(shipped, SOURCES.replace("HASH", sha256(content))))
+
+    return make_table_task
+
+
+def put(folder, content):
+    path = folder / "mine" / "table.txt"
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
 
 
 @pytest.mark.parametrize("place", ["data", "mirror"])
-def test_official_documents_are_built_from_the_files_of_the_given_library(task_with_table, tmp_path, library, place):
-    path = tmp_path / place / "mine" / "table.csv"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"one two three\n")
-    splits = load_splits(task_with_table, "official", Library(library.folder, tmp_path / "mirror"))
+def test_official_documents_are_built_from_the_files_of_the_given_library(make_table_task, tmp_path, library, place):
+    put(tmp_path / place, "one two three")
+    library = Library(library.folder, tmp_path / "mirror")
+    splits = load_splits(make_table_task("one two three"), "official", library)
     assert [document["id"] for document in splits.test] == ["one", "two"]
     assert [document["id"] for document in splits.fewshot] == ["three"]
 
 
-def test_the_given_library_is_the_only_one_that_is_read(task_with_table, tmp_path, library, monkeypatch):
-    path = tmp_path / "elsewhere" / "mine" / "table.csv"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"one two three\n")
+def test_the_given_library_is_the_only_one_that_is_read(make_table_task, tmp_path, library, monkeypatch):
+    put(tmp_path / "elsewhere", "one two three")
     monkeypatch.setenv("CLUEPLUS_DATA_MIRROR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("CLUEPLUS_DATA_DIR", str(tmp_path / "elsewhere"))
-    assert fault(task_with_table, library, "official").startswith("no data: mine/table.csv is neither in ")
+    message = fault(make_table_task("one two three"), library, "official")
+    assert message.startswith(f"no data: mine/table.txt is neither in {library.folder} nor in")
 
 
-def test_a_built_document_is_checked_against_the_declaration(make_task, library):
-    spec = make_task(code="return {'test': [{}], 'fewshot': []}", replace=("sources:", "sources: []\n      x-y: ["))
-    assert spec
+def test_official_documents_are_checked_against_the_declaration(make_table_task, library):
+    put(library.folder, "one two one three")
+    spec = make_table_task("one two one three")
+    assert fault(spec, library, "official") == f"{spec.name} (official): test row 3: its id is that of test row 1"
 
 
 def test_lm_eval_gets_the_variant_of_its_metadata_or_of_the_environment(make_task, library, monkeypatch):
-    from clueplus.data import task_dataset
-
     spec = make_task([line("a"), line("f", "fewshot")])
     dataset = task_dataset(str(spec.folder / "module.py"), dict)
     metadata = spec.metadata.model_dump()
@@ -244,18 +253,16 @@ def test_a_difference_from_the_statistics_names_the_place_but_no_text(make_task,
     assert "fewshot.documents: expected None, found 1" in str(caught.value)
 
 
-@pytest.mark.parametrize("field", ["question", "summary"])
-def test_a_difference_in_the_labels_names_the_field_but_no_text(make_task, library, field):
-    spec = make_task([line("a"), line("f", "fewshot", summary=CANARY)])
-    from clueplus.data.verify import statistics
-
+@pytest.mark.parametrize("change", ["other labels", "no field", "a number"])
+def test_a_difference_in_the_labels_names_the_field_but_no_text(make_task, library, change):
+    spec = make_task([line("a"), line("f", "fewshot")])
     described = statistics(spec, "sample", library)
-    described["fewshot"]["fields"][field] = {"values": {f"{CANARY}!": 1}}
+    fields = described["fewshot"]["fields"]
+    fields["question"] = {"other labels": {"values": {f"{CANARY}!": 1}}, "no field": None, "a number": 7}[change]
     (spec.folder / "stats.json").write_text(json.dumps({"sample": described}))
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match=r"sample: fewshot\.fields\.question") as caught:
         verify_task(spec, "sample", library)
     assert CANARY not in str(caught.value)
-    assert f"fewshot.fields.{field}" in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [None, "not json", "{}"])

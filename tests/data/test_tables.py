@@ -84,7 +84,7 @@ def test_what_is_not_utf_8_names_the_byte():
 
 
 def test_a_quote_that_never_ends_is_an_error():
-    assert csv_fault(f'id,text\n1,"{CANARY}' + "x" * 200_000).startswith("notes.csv: line 1: ")
+    assert csv_fault(f'id,text\n1,"{CANARY}' + "x" * 200_000).startswith("notes.csv: line 2: ")
 
 
 def test_cells_of_a_workbook_become_text():

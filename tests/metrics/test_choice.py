@@ -226,12 +226,8 @@ def test_a_letter_alone_in_any_markup_is_itself(number: int, lower: bool, before
 
 
 # Words that the parsers look for, mixed with any characters, lone surrogates included.
-fragments = st.sampled_from(
-    [
-        *(*"ABCDEabci", "answer", "is", "option", "or", "and", "not", "the", *OPTIONS, "<think>", "</think>", "\\boxed{"),
-        *("-1", "7", "12", "120/70", "3.5", "sentence", "id", "no error", "correct", " ", " ", "\n", ".", ":", "(", ")"),
-    ]
-)
+WORDS = "answer is option or and not the sentence id no error correct <think> </think> \\boxed{ -1 7 12 120/70 3.5"
+fragments = st.sampled_from([*"ABCDEabci \n.:()", *OPTIONS, *WORDS.split()])
 answers = st.lists(fragments | st.text(st.characters(), max_size=8), max_size=25).map("".join)
 
 

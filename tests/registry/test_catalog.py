@@ -52,7 +52,7 @@ def test_the_members_of_every_group_exist():
 
 
 def test_an_unknown_task_gets_a_suggestion():
-    with pytest.raises(ClueplusError, match=r"unknown task 'medecc'. Fix: did you mean medec or meqsum\?"):
+    with pytest.raises(ClueplusError, match=r"unknown task 'medecc'. Fix: did you mean medec\?"):
         Catalog().task("medecc")
 
 
@@ -62,7 +62,7 @@ def test_an_unknown_task_may_be_a_misspelt_group():
 
 
 def test_an_unknown_model_gets_a_suggestion():
-    with pytest.raises(ClueplusError, match="unknown model 'baseline:laed'. Fix: did you mean baseline:lead"):
+    with pytest.raises(ClueplusError, match=r"unknown model 'baseline:laed'. Fix: did you mean baseline:lead"):
         Catalog().model("baseline:laed")
 
 
@@ -148,10 +148,10 @@ def test_an_entry_point_that_raises_is_named_with_its_reason(register):
 
 def test_an_entry_point_that_names_no_folder_is_an_error(register, tmp_path):
     register(lambda: tmp_path / "absent")
-    with pytest.raises(ClueplusError, match="the entry point 'theirs' .* names no folder: .*absent"):
+    with pytest.raises(ClueplusError, match=r"the entry point 'theirs' .* names no folder: .*absent"):
         _ = Catalog().tasks
 
 
 def test_content_that_is_not_there_says_to_reinstall():
-    with pytest.raises(ClueplusError, match="no 'recipes' folder. Fix: reinstall clueplus"):
+    with pytest.raises(ClueplusError, match=r"no 'recipes' folder. Fix: reinstall clueplus"):
         content_folder("recipes")

@@ -94,7 +94,9 @@ def _response(answer: Any) -> web.Response:
         return answer
     status, body = answer
     text = body if isinstance(body, str) else json.dumps(body)
-    return web.Response(status=status, text=text, content_type="text/html" if text.startswith("<") else "application/json")
+    return web.Response(
+        status=status, text=text, content_type="text/html" if text.startswith("<") else "application/json"
+    )
 
 
 @contextmanager

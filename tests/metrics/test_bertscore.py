@@ -1,0 +1,224 @@
+"""BERTScore against the bert-score library, with an encoder of random weights that the test makes."""
+
+import importlib.util
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clueplus.errors import ClueplusError
+from clueplus.metrics import bertscore
+from clueplus.metrics.bertscore import bertscore_f1, bertscore_identity, bertscore_missing, prepare
+
+needs_torch = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("torch", "transformers")),
+    reason="torch or transformers is not installed: pip install 'clueplus[hf]'",
+)
+
+WORDS = [
+    *("the", "patient", "has", "fever", "and", "pain", "in", "his", "left", "knee", "what", "is", "treatment", "for")
+]
+PIECES = [*(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"), *"abcdefghijklmnopqrstuvwxyz0123456789.,?!-()/"]
+LAYERS, LONGEST = 3, 24
+
+
+def build_tiny_bert(folder: Path) -> Path:
+    """A BERT with WordPiece and random weights, large enough that its token vectors point in different directions."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *PIECES]
+    tokenizer = BertTokenizer({token: n for n, token in enumerate(dict.fromkeys(vocabulary))}, model_max_length=LONGEST)
+    shape = {"hidden_size": 32, "num_hidden_layers": LAYERS, "num_attention_heads": 4, "intermediate_size": 64}
+    config = BertConfig(vocab_size=len(tokenizer), **shape, max_position_embeddings=LONGEST, initializer_range=0.5)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def forget() -> None:
+    for cache in (bertscore._encoder.cache_clear, bertscore._layer.cache_clear, bertscore._cache.clear):
+        cache()
+
+
+@pytest.fixture(scope="module")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_bert(tmp_path_factory.mktemp("bertscore") / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def no_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.delenv(bertscore.MODEL_VARIABLE, raising=False)
+    monkeypatch.delenv(bertscore.LAYER_VARIABLE, raising=False)
+    forget()
+    yield
+    forget()
+
+
+@pytest.fixture
+def model(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(bertscore.MODEL_VARIABLE, str(tiny_bert))
+    return tiny_bert
+
+
+def pairs() -> tuple[list[str], list[str]]:
+    rng = random.Random(0)
+    texts = [
+        " ".join(rng.choices([*WORDS, "knees,", "Feverish?", "120/80", "…"], k=rng.randint(1, 40))) for _ in range(80)
+    ]
+    found = [*zip(texts[:40], texts[40:], strict=True), *((text, text) for text in texts[:5])]
+    found += [("pain", "pain"), ("pain", "fever"), ("knee", texts[0]), ("...", "?!"), ("?", "the knee"), ("…", "…")]
+    found += [("fever " * 50, "pain " * 50), ("the knee " * 60, "knee"), (" pain\n", "pain"), ("PAIN", "pain")]
+    # Twins after truncation; the same prediction with two references; swapped sides.
+    found += [("fever " * 30 + "pain", "fever " * 30 + "knee"), (texts[1], texts[2]), (texts[2], texts[1])]
+    return [prediction for prediction, _ in found], [reference for _, reference in found]
+
+
+@needs_torch
+@pytest.mark.parametrize("layer", [0, 2, LAYERS])
+def test_scores_are_those_of_bert_score_in_batches_of_any_size(
+    model: Path, layer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = pytest.importorskip("bert_score", reason="bert-score is not installed: pip install 'clueplus[dev]'")
+    scorer = peer.BERTScorer(
+        model_type=str(model), num_layers=layer, idf=False, rescale_with_baseline=False, device="cpu"
+    )
+    predictions, references = pairs()
+    # One pair a batch: bert-score lets a padded token match with similarity 0, so a batch can raise a negative maximum.
+    expected = [scorer.score([p], [r])[2].item() for p, r in zip(predictions, references, strict=True)]
+    monkeypatch.setenv(bertscore.LAYER_VARIABLE, str(layer))
+    for batch_size in (1, 7, 64):
+        forget()
+        prepare(predictions, references, batch_size=batch_size)
+        ours = [bertscore_f1(p, r) for p, r in zip(predictions, references, strict=True)]
+        assert ours == pytest.approx(expected, abs=1e-5)
+
+
+@needs_torch
+def test_a_pair_alone_scores_as_in_a_batch(model: Path) -> None:
+    alone = bertscore_f1("the knee", "pain in his left knee")
+    forget()
+    prepare(["the knee", "fever " * 20], ["pain in his left knee", "pain"])
+    assert bertscore_f1("the knee", "pain in his left knee") == pytest.approx(alone, abs=1e-6)
+
+
+@needs_torch
+def test_prepared_pairs_are_answered_from_memory(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare(["pain", "fever"], ["knee", "knee"])
+    prepared = dict(bertscore._cache)
+    monkeypatch.setattr(bertscore, "_encoder", lambda folder: pytest.fail("embedded again"))
+    assert [bertscore_f1("pain", "knee"), bertscore_f1("fever", "knee")] == [
+        prepared[str(model), "pain", "knee"],
+        prepared[str(model), "fever", "knee"],
+    ]
+
+
+@needs_torch
+@pytest.mark.parametrize("text", ["pain", "the patient has fever, and pain.", "knee " * 100])
+def test_identical_texts_score_one_and_never_more(model: Path, text: str) -> None:
+    score = bertscore_f1(text, text)
+    assert score == pytest.approx(1.0, abs=1e-5)
+    assert score is not None
+    assert score <= 1.0
+
+
+@needs_torch
+def test_precision_is_over_the_prediction_and_recall_over_the_reference(model: Path) -> None:
+    # F1 is symmetric; swapping both sides swaps precision and recall.
+    assert bertscore_f1("fever", "pain in knee") == pytest.approx(bertscore_f1("pain in knee", "fever"), abs=1e-6)
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("prediction", "reference"), [("", "pain"), (" \n", "pain"), ("pain", ""), ("", ""), ("\u200b", "pain")]
+)
+def test_a_text_without_tokens_scores_zero(model: Path, prediction: str, reference: str) -> None:
+    assert bertscore_f1(prediction, reference) == 0.0
+
+
+@needs_torch
+def test_nothing_to_prepare_loads_no_model(model: Path) -> None:
+    prepare([], [])
+    prepare([""], ["pain"])
+    assert bertscore._encoder.cache_info().currsize == 0
+
+
+def test_without_the_variable_the_reason_names_it() -> None:
+    reason = bertscore_missing()
+    assert reason is not None
+    assert f"set {bertscore.MODEL_VARIABLE} to a local folder" in reason
+    assert bertscore_f1("pain", "pain") is None
+    assert bertscore_identity() is None
+    prepare(["pain"], ["pain"])
+    assert not bertscore._cache
+
+
+def test_a_folder_that_holds_no_model_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in (tmp_path, tmp_path / "absent"):
+        monkeypatch.setenv(bertscore.MODEL_VARIABLE, str(folder))
+        reason = bertscore_missing()
+        assert reason is not None
+        assert str(folder) in reason
+        assert "config.json" in reason
+        assert bertscore_f1("pain", "pain") is None
+
+
+@pytest.mark.parametrize("lacking", ["torch", "transformers"])
+def test_a_package_that_is_missing_is_named_with_its_extra(
+    lacking: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.setenv(bertscore.MODEL_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == lacking else "found")
+    assert bertscore_missing() == f"not computed: {lacking} not installed; pip install 'clueplus[hf]'"
+    assert bertscore_f1("pain", "pain") is None
+
+
+def config_only(folder: Path, layers: int) -> str:
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "bert", "num_hidden_layers": layers}))
+    return str(folder)
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("name", "layers", "chosen"),
+    [
+        ("scibert_scivocab_uncased", 12, 8),
+        ("roberta-large", 24, 17),
+        ("bert-base-uncased", 12, 9),
+        ("tiny-scibert", 3, 3),
+        ("other", 6, 6),
+    ],
+)
+def test_the_layer_is_the_published_choice_or_the_last(
+    name: str, layers: int, chosen: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(bertscore.MODEL_VARIABLE, config_only(tmp_path / name, layers))
+    assert bertscore_identity() == f"{name} layer {chosen}"
+
+
+@needs_torch
+@pytest.mark.parametrize("layer", [str(LAYERS + 1), "-1", "last", "1.5", "²"])
+def test_a_layer_that_the_model_lacks_is_an_error(model: Path, layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(bertscore.LAYER_VARIABLE, layer)
+    with pytest.raises(ClueplusError, match=rf"{bertscore.LAYER_VARIABLE}={layer}.*0 to {LAYERS}"):
+        bertscore_f1("pain", "knee")
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    "config", ['{"model_type": "bert", "num_hidden_layers": 2}', '{"model_type": "no such"}', "{}", "not JSON"]
+)
+def test_a_folder_without_a_loadable_encoder_is_an_error(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text(config)
+    monkeypatch.setenv(bertscore.MODEL_VARIABLE, str(tmp_path))
+    with pytest.raises(ClueplusError, match="can't be loaded"):
+        bertscore_f1("pain", "knee")
