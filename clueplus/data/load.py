@@ -6,7 +6,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
@@ -14,6 +14,7 @@ from typing import Any, get_args
 from clueplus.data.documents import Document, Documents, Splits, check_splits
 from clueplus.data.library import Library
 from clueplus.errors import DataError
+from clueplus.files import sha256
 from clueplus.registry import TaskMetadata, TaskSpec, VariantName
 
 VARIANT_VARIABLE = "CLUEPLUS_VARIANT"
@@ -69,8 +70,16 @@ def _splits(folder: Path, metadata: TaskMetadata, variant: str, library: Library
     else:
         files = {source.file: library.read(source) for source in metadata.variants[variant].sources}
         built = build(files)
-        splits = Splits(Documents(built["test"]), Documents(built["fewshot"]))
+        splits = Splits(_fair_order(built["test"], metadata.cluster), Documents(built["fewshot"]))
     return check_splits(splits, metadata, name)
+
+
+def _fair_order(documents: Sequence[Document], cluster: str) -> Documents:
+    """The documents in an order that the data does not know, dependent ones together.
+
+    Upstream files are sorted, one by error type: their first rows are no sample of the rest, and `--limit` must be.
+    """
+    return Documents(sorted(documents, key=lambda document: sha256(str(document[cluster]))))
 
 
 def _sample(path: Path) -> Splits:
