@@ -1,7 +1,7 @@
 """CPU seconds of start-up: `import clueplus`, `clueplus --help`, `clueplus tasks list`, beside a bare interpreter.
 
-The limit is the bare interpreter: nothing of ours can be faster. Each command runs several times in a fresh process after
-one warm-up, and the minimum of user + system time is shown: it is the time that the work needs, without the machine's noise.
+The limit is the bare interpreter: nothing of ours can be faster. Each command runs several times in a fresh process
+after one warm-up, and the minimum of user + system time is shown: what the work needs, without the machine's noise.
 
 Usage: python benchmarks/start_up.py [--runs 7] [--json]
 """

@@ -39,7 +39,4 @@ def show_model(
     if as_json:
         print_json(spec.model_dump(mode="json", exclude={"path"}))
         return
-    from rich.console import Console
-    from rich.syntax import Syntax
-
-    Console().print(Syntax(spec.path.read_text(encoding="utf-8"), "yaml", background_color="default"))
+    typer.echo(spec.path.read_text(encoding="utf-8").rstrip())

@@ -66,12 +66,11 @@ def _splits(folder: Path, metadata: TaskMetadata, variant: str, library: Library
     if variant not in metadata.variants:
         raise DataError(f"{folder.name} has no variant '{variant}'", fix=f"it has {', '.join(metadata.variants)}")
     if variant == "sample":
-        splits = _sample(folder / "sample.jsonl")
-    else:
-        files = {source.file: library.read(source) for source in metadata.variants[variant].sources}
-        built = build(files)
-        splits = Splits(_fair_order(built["test"], metadata.cluster), Documents(built["fewshot"]))
-    return check_splits(splits, metadata, name)
+        return check_splits(_sample(folder / "sample.jsonl"), metadata, name)
+    files = {source.file: library.read(source) for source in metadata.variants[variant].sources}
+    built = build(files)
+    splits = check_splits(Splits(Documents(built["test"]), Documents(built["fewshot"])), metadata, name)
+    return Splits(_fair_order(splits.test, metadata.cluster), splits.fewshot)
 
 
 def _fair_order(documents: Sequence[Document], cluster: str) -> Documents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from clueplus.evaluation.task import LoadedTask
 from clueplus.models import Model, Request
@@ -14,7 +15,8 @@ def plan(tasks: Sequence[LoadedTask], model: Model, limit: int | None = None) ->
     requests = []
     shared: dict[str, str] = {}
     for task in tasks:
-        identity, decoding = model.identity(task.name), task.decoding
+        identity = model.identity(task.name)
+        decoding = replace(task.decoding, stop=(*task.decoding.stop, *model.stop))
         for index, document in enumerate(task.splits.test[:limit]):
             prompt = task.prompt(document, model.api)
             if isinstance(prompt, list):  # few-shot turns are the same in every prompt: keep each text once

@@ -159,6 +159,7 @@ class _Recorded:
         self._record = record
         self.name = record.name
         self.concurrency = 1
+        self.stop: tuple[str, ...] = tuple(record.spec["stop"]) if record.spec else ()
         self.api: Api = "completions" if record.api == "completions" else "chat"
 
     def identity(self, task: str) -> dict[str, Any]:
@@ -243,6 +244,7 @@ def _endpoint(options: Options, catalog: Catalog) -> EndpointModel:
         options.base_url or "",
         api=options.api or (spec.api if spec else "chat"),
         revision=spec.revision if spec else None,
+        stop=spec.stop if spec else (),
         concurrency=options.concurrency,
         timeout=options.timeout,
         attempts=options.attempts,

@@ -92,6 +92,7 @@ class _Encoder:
         import torch
         from transformers import AutoModel, AutoTokenizer
 
+        self.layer = _layer(Path(folder))
         self.torch = torch
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
@@ -99,11 +100,10 @@ class _Encoder:
             self.model = (
                 AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).to(self.device).eval()
             )
-        except (OSError, ValueError) as error:
+        except Exception as error:  # a truncated file raises an error of safetensors' own, others OSError or ValueError
             raise ClueplusError(
                 f"{MODEL_VARIABLE}: {folder} can't be loaded as an encoder ({type(error).__name__})"
             ) from error
-        self.layer = _layer(Path(folder))
         limit = getattr(self.model.config, "max_position_embeddings", 512)
         self.max_length = min(self.tokenizer.model_max_length, limit)
 

@@ -58,10 +58,11 @@ class RequestFailedError(Exception):
 
 
 class Model(Protocol):
-    """What answers requests."""
+    """What answers requests. `stop` ends its answers beside the task's own stop strings."""
 
     name: str
     concurrency: int
+    stop: tuple[str, ...]
 
     @property
     def api(self) -> Api:

@@ -83,6 +83,7 @@ class BaselineModel:
     """
 
     concurrency = 1
+    stop: tuple[str, ...] = ()
     api: Api = "chat"
 
     def __init__(self, name: str, pools: Mapping[str, Pool]) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ class EndpointModel:
         base_url: where the API is; a bare host gets "/v1".
         api: "chat" (the server applies its chat template) or "completions" (plain text).
         revision: what is known of the weights, for the response key.
+        stop: strings that end an answer beside the task's own: the chat template's end token where a server ignores it.
         concurrency: requests in flight.
         timeout: seconds for one try.
     """
@@ -42,6 +44,7 @@ class EndpointModel:
         *,
         api: Api = "chat",
         revision: str | None = None,
+        stop: Sequence[str] = (),
         concurrency: int = 32,
         timeout: float = 600.0,
         attempts: int = 5,
@@ -50,6 +53,7 @@ class EndpointModel:
         self.name = name
         self.base_url = normalise_url(base_url)
         self.concurrency = concurrency
+        self.stop = tuple(stop)
         self.max_model_len: int | None = None
         self._api: Api = api
         self._revision = revision

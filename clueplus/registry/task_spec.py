@@ -81,7 +81,7 @@ class TaskMetadata(_Strict):
     reference: str
     fields: dict[str, FieldType]
     scoring: list[Literal["clueplus-1", "clue-2024"]] = Field(min_length=1)
-    trivial_baseline: Literal["majority", "lead"]
+    trivial_baseline: Literal["majority", "lead", "nearest"]
     lead: Lead
     variants: dict[VariantName, Variant] = Field(min_length=1)
     superseded_by: str | None = None

@@ -29,8 +29,10 @@ def build(files: Mapping[str, bytes]) -> dict[str, list[dict[str, Any]]]:
     questions = _questions(table)
     test = [document for group in islice(questions, TEST_CODES) for document in group]
     categories = {document["code"][:3] for document in test}
-    pool = (group for group in questions if group[0]["code"][:3] not in categories)
-    return {"test": test, "fewshot": [document for group in islice(pool, POOL_CODES) for document in group]}
+    pool = list(islice((g for g in questions if g[0]["code"][:3] not in categories), POOL_CODES))
+    # Neighbors in the pool differ in level and code, so that the shots, its first, show three codes.
+    turned = [group[(turn + number) % len(LEVELS)] for turn in range(len(LEVELS)) for number, group in enumerate(pool)]
+    return {"test": test, "fewshot": turned}
 
 
 dataset = task_dataset(__file__, build)

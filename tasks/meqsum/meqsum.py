@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,4 +53,5 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
 
 
 def _fold(text: str) -> str:
-    return " ".join(text.casefold().split())
+    """The words alone: one message stands in both sets with other punctuation."""
+    return " ".join(re.findall(r"\w+", text.casefold()))

@@ -14,7 +14,13 @@ from clueplus.registry import Catalog, content_folder
 SHIPPED = ["aci_bench", "icd10cm", "medec", "meqsum"]
 CANARY = "Jane Roe, born 1961, has a cough"
 HEADINGS = ("CHIEF COMPLAINT", "HISTORY OF PRESENT ILLNESS", "PHYSICAL EXAM", "RESULTS", "ASSESSMENT AND PLAN")
-SOURCES = """\
+VARIANTS = """\
+  cluster: summary
+  variants:
+    official:
+      tier: open
+      licence: MIT
+      description: Words.
       sources:
         - file: mine/table.txt
           url: https://example.org/table.txt
@@ -144,15 +150,17 @@ def test_official_documents_without_data_say_how_to_get_it(library):
 
 @pytest.fixture
 def make_table_task(make_task):
-    """Makes a task whose official documents are the words of one source file, the last one the example."""
+    """Makes a task whose official documents are words ("cluster-number") of one file, the last two the examples."""
     code = """words = files['mine/table.txt'].decode().split()
-    documents = [{'id': word, 'question': f'{word}?', 'summary': word} for word in words]
-    return {'test': documents[:-1], 'fewshot': documents[-1:]}"""
+    documents = [{'id': word, 'question': f'{word}?', 'summary': word.partition('-')[0]} for word in words]
+    [document.pop('summary') for document in documents if document['id'] == 'bare']
+    return {'test': documents[:-2], 'fewshot': documents[-2:]}"""
 
     def make_table_task(content):
         text = (content_folder("tasks") / "meqsum" / "meqsum.yaml").read_text(encoding="utf-8")
-        shipped = text[text.index("      sources:\n") : text.index("    sample:\n")]
-        return make_task(code=code, replace=(shipped, SOURCES.replace("HASH", sha256(content))))
+        shipped = text[text.index("  variants:\n") : text.index("    sample:\n")]
+        ours = VARIANTS.replace("HASH", sha256(content))
+        return make_task(code=code, replace=(shipped, ours))
 
     return make_table_task
 
@@ -165,25 +173,42 @@ def put(folder, content):
 
 @pytest.mark.parametrize("place", ["data", "mirror"])
 def test_official_documents_are_built_from_the_files_of_the_given_library(make_table_task, tmp_path, library, place):
-    put(tmp_path / place, "one two three")
+    put(tmp_path / place, "one two three four")
     library = Library(library.folder, tmp_path / "mirror")
-    splits = load_splits(make_table_task("one two three"), "official", library)
-    assert [document["id"] for document in splits.test] == ["one", "two"]
-    assert [document["id"] for document in splits.fewshot] == ["three"]
+    splits = load_splits(make_table_task("one two three four"), "official", library)
+    assert {document["id"] for document in splits.test} == {"one", "two"}
+    assert [document["id"] for document in splits.fewshot] == ["three", "four"]
+
+
+def test_official_documents_stand_in_an_order_that_upstream_does_not_know_clusters_together(make_table_task, library):
+    words = [f"{cluster}-{number}" for number in (1, 2) for cluster in "abcdefgh"]
+    put(library.folder, " ".join([*words, "y", "x"]))
+    splits = load_splits(make_table_task(" ".join([*words, "y", "x"])), "official", library)
+    found = [document["id"] for document in splits.test]
+    clusters = [word[0] for word in found[::2]]
+    assert found == [f"{cluster}-{number}" for cluster in clusters for number in (1, 2)]
+    assert sorted(clusters) == list("abcdefgh") != clusters
+    assert [document["id"] for document in splits.fewshot] == ["y", "x"]
 
 
 def test_the_given_library_is_the_only_one_that_is_read(make_table_task, tmp_path, library, monkeypatch):
-    put(tmp_path / "elsewhere", "one two three")
+    put(tmp_path / "elsewhere", "one two three four")
     monkeypatch.setenv("CLUEPLUS_DATA_MIRROR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("CLUEPLUS_DATA_DIR", str(tmp_path / "elsewhere"))
-    message = fault(make_table_task("one two three"), library, "official")
+    message = fault(make_table_task("one two three four"), library, "official")
     assert message.startswith(f"no data: mine/table.txt is neither in {library.folder} nor in")
 
 
-def test_official_documents_are_checked_against_the_declaration(make_table_task, library):
-    put(library.folder, "one two one three")
-    spec = make_table_task("one two one three")
+def test_official_documents_are_checked_against_the_declaration_in_the_order_they_were_built(make_table_task, library):
+    put(library.folder, "one two one three four")
+    spec = make_table_task("one two one three four")
     assert fault(spec, library, "official") == f"{spec.name} (official): test row 3: its id is that of test row 1"
+
+
+def test_a_built_document_without_its_cluster_is_a_fault_like_any_other(make_table_task, library):
+    put(library.folder, "one bare three four")
+    message = fault(make_table_task("one bare three four"), library, "official")
+    assert message.endswith("(official): test row 2: missing or undeclared field summary")
 
 
 def test_lm_eval_gets_the_variant_of_its_metadata_or_of_the_environment(make_task, library, monkeypatch):

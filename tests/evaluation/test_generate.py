@@ -13,7 +13,7 @@ from clueplus.models import Answer, Decoding, Request, RequestFailedError
 class Scripted:
     """A model that answers its request's key, or raises what the script says."""
 
-    name, api = "scripted", "chat"
+    name, api, stop = "scripted", "chat", ()
 
     def __init__(self, script: dict[str, BaseException] | None = None, concurrency: int = 4) -> None:
         self.script, self.concurrency = script or {}, concurrency

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -209,26 +210,36 @@ def test_a_layer_that_the_model_lacks_is_an_error(model: Path, layer: str, monke
         bertscore_f1("pain", "knee")
 
 
-BROKEN = ["{}", "[]", "not JSON", '{"num_hidden_layers": "many"}']
-
-
 @needs_torch
-@pytest.mark.parametrize("config", [*BROKEN, '{"model_type": "bert", "num_hidden_layers": 2}'])
-def test_a_folder_without_a_loadable_encoder_is_an_error(
-    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "config.json").write_text(config)
-    monkeypatch.setenv(bertscore.MODEL_VARIABLE, str(tmp_path))
-    with pytest.raises(ClueplusError, match="can't be loaded"):
-        bertscore_f1("pain", "knee")
-
-
-@needs_torch
-@pytest.mark.parametrize("config", BROKEN)
+@pytest.mark.parametrize("config", ["{}", "[]", "not JSON", '{"num_hidden_layers": "many"}'])
 def test_a_config_without_a_number_of_layers_is_an_error(
     config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config.json").write_text(config)
     monkeypatch.setenv(bertscore.MODEL_VARIABLE, str(tmp_path))
-    with pytest.raises(ClueplusError, match="names no num_hidden_layers"):
-        bertscore_identity()
+    for ask in (bertscore_identity, lambda: bertscore_f1("pain", "knee")):
+        with pytest.raises(ClueplusError, match="names no num_hidden_layers"):
+            ask()
+
+
+@needs_torch
+@pytest.mark.parametrize("model_type", ["bert", "no such type"])
+def test_a_folder_with_nothing_but_a_config_is_an_error(
+    model_type: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type, "num_hidden_layers": 2}))
+    monkeypatch.setenv(bertscore.MODEL_VARIABLE, str(tmp_path))
+    with pytest.raises(ClueplusError, match="can't be loaded as an encoder"):
+        bertscore_f1("pain", "knee")
+
+
+@needs_torch
+@pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json"])
+def test_a_truncated_file_of_the_model_is_an_error(
+    file: str, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(tiny_bert, tmp_path / "truncated"))
+    (folder / file).write_bytes((tiny_bert / file).read_bytes()[:100])
+    monkeypatch.setenv(bertscore.MODEL_VARIABLE, str(folder))
+    with pytest.raises(ClueplusError, match="can't be loaded as an encoder"):
+        bertscore_f1("pain", "knee")

@@ -24,6 +24,11 @@ SENTENCES = [f"{sentence}." for sentence in " ".join(CLINICAL_TEXT.split()).spli
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    reason = vllm_missing()
+    if reason and os.environ.get("CLUEPLUS_REQUIRE_VLLM") == "1":
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
     started = time.perf_counter()
     folder = build_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
     print(f"\nmodel built in {time.perf_counter() - started:.1f} s")
@@ -32,11 +37,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
-    reason = vllm_missing()
-    if reason and os.environ.get("CLUEPLUS_REQUIRE_VLLM") == "1":
-        pytest.fail(reason)
-    if reason:
-        pytest.skip(reason)
     started = time.perf_counter()
     with vllm_server(model, max_model_len=MAX_MODEL_LEN, log=tmp_path_factory.mktemp("vllm") / "server.log") as running:
         print(f"\nserver up in {time.perf_counter() - started:.1f} s")

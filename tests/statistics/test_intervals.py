@@ -1,0 +1,220 @@
+"""Intervals cover what they promise: by seeded simulation, by enumeration, and against scipy where it has the same."""
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+
+from clueplus.statistics.intervals import Interval, mean_of_means_interval
+
+Matrix = NDArray[np.float64]
+Draw = Callable[[np.random.Generator], Matrix]
+
+ITEMS = 200
+REPETITIONS = 2000
+PAIRS_TO_FIVES = np.repeat(np.arange(57), np.resize([2, 3, 4, 5], 57)).tolist()  # 198 items in 57 clusters
+LEVELS = np.repeat(np.arange(66), 3).tolist()  # 198 items, three a code
+LEVEL_RATES = np.array([0.6, 0.4, 0.3])
+
+
+def normal(rng: np.random.Generator) -> Matrix:
+    return rng.normal(0.6, 0.1, (ITEMS, 1))
+
+
+def skewed(rng: np.random.Generator) -> Matrix:
+    return np.minimum(rng.lognormal(-2, 0.7, (ITEMS, 1)), 1.0)
+
+
+SKEWED_MEAN = float(stats.lognorm(0.7, scale=np.exp(-2)).expect(lambda x: np.minimum(x, 1.0)))
+
+
+def clustered(rng: np.random.Generator) -> Matrix:
+    """Items of one cluster correlate with 0.8."""
+    of_cluster = rng.normal(0.5, 0.1 * np.sqrt(0.8), 57)[PAIRS_TO_FIVES]
+    return (of_cluster + rng.normal(0, 0.1 * np.sqrt(0.2), len(of_cluster)))[:, None]
+
+
+def clustered_binary(rng: np.random.Generator) -> Matrix:
+    """Three of four items take their cluster's coin instead of one of their own."""
+    coins = (rng.random(57) < 0.7)[PAIRS_TO_FIVES]
+    own = rng.random(len(coins)) < 0.7
+    return np.where(rng.random(len(coins)) < 0.75, coins, own).astype(float)[:, None]
+
+
+def three_components(rng: np.random.Generator) -> Matrix:
+    """Correlated components with means 0.2, 0.5 and 0.8, which 200, 100 and 60 items have."""
+    values = np.array([0.2, 0.5, 0.8]) + rng.normal(0, 0.1, (ITEMS, 1)) + rng.normal(0, [0.05, 0.1, 0.15], (ITEMS, 3))
+    values[100:, 1] = np.nan
+    values[:140, 2] = np.nan
+    return values
+
+
+def three_levels(rng: np.random.Generator) -> Matrix:
+    """As in ICD10CM: a question a level for each code, each level a component; a known code is right at every level."""
+    right = (rng.random((66, 1)) < 0.4) | (rng.random((66, 3)) < LEVEL_RATES)
+    values = np.full((66, 3, 3), np.nan)
+    values[:, range(3), range(3)] = right
+    return values.reshape(-1, 3)
+
+
+LEVELS_MEAN = float(0.4 + 0.6 * LEVEL_RATES.mean())
+
+
+def covers(interval: Interval, truth: float) -> bool:
+    assert interval.low is not None
+    assert interval.high is not None
+    return interval.low <= truth <= interval.high
+
+
+def coverage(draw: Draw, truth: float, clusters: Sequence[int], confidence: float = 0.95) -> float:
+    """How often the interval covers the truth; the standard error of a coverage of 95% is half a point."""
+    rng = np.random.default_rng(7)
+    intervals = (mean_of_means_interval(draw(rng), clusters, confidence) for _ in range(REPETITIONS))
+    return sum(covers(interval, truth) for interval in intervals) / REPETITIONS
+
+
+@pytest.mark.parametrize(
+    ("draw", "truth", "clusters"),
+    [
+        (normal, 0.6, range(ITEMS)),
+        (skewed, SKEWED_MEAN, range(ITEMS)),
+        (clustered, 0.5, PAIRS_TO_FIVES),
+        (clustered_binary, 0.7, PAIRS_TO_FIVES),
+        (three_components, 0.5, range(ITEMS)),
+        (three_levels, LEVELS_MEAN, LEVELS),
+    ],
+)
+def test_a_95_percent_interval_of_200_items_covers_in_93_to_97_percent(
+    draw: Draw, truth: float, clusters: Sequence[int]
+) -> None:
+    assert 0.93 <= coverage(draw, truth, clusters) <= 0.97
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.95])
+def test_the_interval_of_200_right_or_wrong_answers_covers_in_93_to_97_percent(p: float) -> None:
+    # Exact instead of simulated: the interval depends on the number of right answers only, which is binomial.
+    covered = [covers(binary_interval(right, ITEMS), p) for right in range(ITEMS + 1)]
+    assert 0.93 <= stats.binom.pmf(np.flatnonzero(covered), ITEMS, p).sum() <= 0.97
+
+
+def binary_interval(right: int, items: int) -> Interval:
+    return mean_of_means_interval((np.arange(items) < right).astype(float)[:, None], range(items))
+
+
+def test_an_80_percent_interval_covers_in_78_to_82_percent() -> None:
+    assert 0.78 <= coverage(normal, 0.6, range(ITEMS), confidence=0.8) <= 0.82
+
+
+@pytest.mark.parametrize(("draw", "truth"), [(clustered, 0.5), (clustered_binary, 0.7), (three_levels, LEVELS_MEAN)])
+def test_clusters_taken_for_independent_items_would_undercover(draw: Draw, truth: float) -> None:
+    items = len(draw(np.random.default_rng(0)))
+    assert coverage(draw, truth, range(items)) < 0.93
+
+
+spread_values = st.lists(st.floats(0.01, 0.99), min_size=2, max_size=40).filter(lambda values: np.ptp(values) > 0.01)
+
+
+@given(spread_values, st.sampled_from([0.5, 0.9, 0.95, 0.999]))
+def test_one_component_without_clusters_has_the_t_interval(values: list[float], confidence: float) -> None:
+    ours = mean_of_means_interval(np.array(values)[:, None], range(len(values)), confidence)
+    expected = stats.t.interval(confidence, len(values) - 1, np.mean(values), stats.sem(values))
+    assert ours[:2] == pytest.approx(expected, rel=1e-12, abs=1e-12)
+    assert ours[2:] == ("t", None)
+
+
+@given(spread_values, st.integers(2, 5))
+def test_clusters_of_one_size_have_the_t_interval_of_their_means(means: list[float], size: int) -> None:
+    within = np.linspace(-0.01, 0.01, size)
+    values = (np.array(means)[:, None] + within).reshape(-1, 1)
+    ours = mean_of_means_interval(values, np.repeat(np.arange(len(means)), size).tolist())
+    expected = stats.t.interval(0.95, len(means) - 1, np.mean(means), stats.sem(means))
+    assert ours[:2] == pytest.approx(expected, abs=1e-12)
+    assert ours.method == "t, cluster-robust"
+
+
+@given(spread_values)
+def test_components_on_separate_items_add_their_variances(values: list[float]) -> None:
+    # Sixty times over, so that m - 1 against n_k - 1 degrees of freedom hardly matters.
+    first, second = np.tile(values, 60), np.tile(values, 30) / 2 + 0.4
+    matrix = np.full((len(first) + len(second), 2), np.nan)
+    matrix[: len(first), 0], matrix[len(first) :, 1] = first, second
+    interval = mean_of_means_interval(matrix, range(len(matrix)))
+    assert interval.low is not None
+    assert interval.high is not None
+    assert (interval.low + interval.high) / 2 == pytest.approx((first.mean() + second.mean()) / 2, abs=1e-12)
+    assert (interval.high - interval.low) / 2 == pytest.approx(
+        1.96 * np.sqrt(first.var() / len(first) + second.var() / len(second)) / 2, rel=0.03
+    )
+
+
+@given(st.integers(1, 99))
+def test_the_bounds_of_right_or_wrong_answers_solve_wilsons_equation(right: int) -> None:
+    interval = binary_interval(right, 100)
+    assert interval.method == "Wilson, effective n"
+    for bound in interval[:2]:
+        assert isinstance(bound, float)
+        # The variance estimate divides by n - 1, so 99 observations are effective.
+        assert abs(bound - right / 100) == pytest.approx(stats.norm.ppf(0.975) * np.sqrt(bound * (1 - bound) / 99))
+
+
+@pytest.mark.parametrize("clusters", [range(12), np.repeat(np.arange(4), 3).tolist()], ids=["items", "clusters"])
+def test_all_right_and_all_wrong_count_each_cluster_once(clusters: Sequence[int]) -> None:
+    m = len(set(clusters))
+    right = mean_of_means_interval(np.ones((12, 1)), clusters)
+    wrong = mean_of_means_interval(np.zeros((12, 1)), clusters)
+    expected = stats.binomtest(m, m).proportion_ci(method="wilson")
+    assert right[:2] == pytest.approx((expected.low, 1.0))
+    assert wrong[:2] == pytest.approx((0.0, 1 - expected.low))
+
+
+def test_right_in_one_half_of_every_cluster_counts_each_cluster_once() -> None:
+    # No spread between clusters at all: as in MEDEC, where each note comes right and wrong, for a constant answer.
+    interval = mean_of_means_interval(np.tile([0.0, 1.0], 50)[:, None], np.repeat(np.arange(50), 2).tolist())
+    assert interval[:2] == pytest.approx(tuple(stats.binomtest(25, 50).proportion_ci(method="wilson")))
+
+
+def test_answers_that_are_not_all_right_or_wrong_get_no_wilson_interval() -> None:
+    assert mean_of_means_interval(np.array([[0.0], [1.0], [0.5]]), range(3)).method == "t"
+
+
+@pytest.mark.parametrize(("items", "clusters"), [(1, ["a"]), (3, ["a", "a", "a"])])
+def test_one_item_or_one_cluster_has_a_reason_instead(items: int, clusters: list[str]) -> None:
+    interval = mean_of_means_interval(np.linspace(0, 0.5, items)[:, None], clusters)
+    assert interval[:3] == (None, None, "none")
+    assert interval.reason == "one item or one cluster has no interval"
+
+
+@st.composite
+def samples(draw: st.DrawFn, cells: st.SearchStrategy[float]) -> tuple[Matrix, list[str]]:
+    """Items with one or two components, the first of which all have, in two clusters or more."""
+    rows = draw(st.lists(st.tuples(cells, cells | st.just(np.nan)), min_size=2, max_size=30))
+    clusters = ["a", "b", *draw(st.lists(st.sampled_from("abcdef"), min_size=len(rows) - 2, max_size=len(rows) - 2))]
+    values = np.array(rows)
+    return (values[:, :1] if np.isnan(values[:, 1]).all() else values), clusters
+
+
+@given(samples(st.sampled_from([0.0, 1.0])))
+def test_right_or_wrong_answers_have_bounds_within_0_and_1_around_the_score(sample: tuple[Matrix, list[str]]) -> None:
+    interval = mean_of_means_interval(*sample)
+    assert interval.low is not None
+    assert interval.high is not None
+    score = np.nanmean(sample[0], axis=0).mean()
+    assert 0 <= interval.low <= score + 1e-12
+    assert score - 1e-12 <= interval.high <= 1
+    assert interval.high - interval.low > 0
+
+
+@given(samples(st.sampled_from([0.0, 1.0])) | samples(st.floats(0, 1)), st.randoms(use_true_random=False))
+def test_neither_the_order_of_items_nor_the_names_of_clusters_matter(
+    sample: tuple[Matrix, list[str]], random: Random
+) -> None:
+    values, clusters = sample
+    order = random.sample(range(len(values)), len(values))
+    renamed = [f"cluster {clusters[n]}" for n in order]
+    expected = mean_of_means_interval(values, clusters)
+    assert mean_of_means_interval(values[order], renamed)[:2] == pytest.approx(expected[:2], abs=1e-9)
