@@ -1,4 +1,7 @@
 # `make demo` shows what clueplus does; `make test` runs every test. Both make the environment they need.
+# Without compiled modules every start takes seconds longer.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 VENV ?= .venv
 DEMO_VENV ?= .venv-demo

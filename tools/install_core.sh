@@ -6,6 +6,13 @@ set -euo pipefail
 
 venv=${1:?usage: tools/install_core.sh VENV_DIR}
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-[ -x "$venv/bin/python" ] || "${PYTHON:-python3}" -m venv "$venv"
-[ -x "$venv/bin/uv" ] || "$venv/bin/python" -m pip install -qq --disable-pip-version-check uv
-"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --editable "$root"
+python="$venv/bin/python"
+[ -x "$python" ] || "${PYTHON:-python3}" -m venv "$venv"
+[ -x "$venv/bin/uv" ] || "$python" -m pip install -qq --disable-pip-version-check uv
+"$venv/bin/uv" pip install --quiet --python "$python" --editable "$root"
+
+# What every start of the command imports: compiled now, so that it starts quickly even where Python may not write
+# compiled modules (PYTHONDONTWRITEBYTECODE). Compiling all packages would take minutes.
+libraries="$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+(cd "$libraries" && "$python" -m compileall -q "$root/clueplus" typer pydantic pydantic_core yaml annotated_types \
+  typing_inspection typing_extensions.py rich annotated_doc shellingham) >/dev/null || true

@@ -5,6 +5,7 @@ import json
 import random
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,17 @@ def build_tiny_bert(folder: Path) -> Path:
     return folder
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """On a busy machine ten times as fast: the threads of a tiny product mostly wait for each other."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def forget() -> None:
     for cache in (bertscore._encoder.cache_clear, bertscore._layer.cache_clear, bertscore._cache.clear):
         cache()
@@ -48,12 +60,8 @@ def forget() -> None:
 
 @pytest.fixture(scope="module")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # Ten times as fast on a busy machine: the threads of a tiny product only wait.
-    yield build_tiny_bert(tmp_path_factory.mktemp("bertscore") / "tiny")
-    torch.set_num_threads(threads)
+    with one_thread():
+        yield build_tiny_bert(tmp_path_factory.mktemp("bertscore") / "tiny")
 
 
 @pytest.fixture(autouse=True)

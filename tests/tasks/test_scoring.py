@@ -14,7 +14,7 @@ from clueplus.data import Library
 from clueplus.evaluation.task import LoadedTask, load_tasks
 from clueplus.metrics import bertscore
 from clueplus.registry import Catalog
-from tests.metrics.test_bertscore import build_tiny_bert, forget, needs_torch
+from tests.metrics.test_bertscore import build_tiny_bert, forget, needs_torch, one_thread
 
 TEXT_TASKS = ["aci_bench", "meqsum"]
 LABEL_TASKS = ["icd10cm", "medec"]
@@ -87,10 +87,11 @@ def test_the_oracle_scores_1_on_everything(name: str, mirror: Path | None) -> No
 def test_the_oracle_of_meqsum_scores_1_with_an_encoder(
     mirror: Path | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(bertscore.MODEL_VARIABLE, str(build_tiny_bert(tmp_path)))
     task = load("meqsum", mirror)
-    bertscore.prepare(oracle(task), oracle(task))
-    found = means(task, oracle(task))
+    with one_thread():
+        monkeypatch.setenv(bertscore.MODEL_VARIABLE, str(build_tiny_bert(tmp_path)))
+        bertscore.prepare(oracle(task), oracle(task))
+        found = means(task, oracle(task))
     assert found["bertscore_f1"] == pytest.approx(1, abs=1e-5)
     assert found["score"] == pytest.approx(1, abs=1e-5)
 
@@ -113,7 +114,7 @@ def test_every_label_changed_scores_0(name: str, mirror: Path | None) -> None:
     assert found["unscorable"] == 0
 
 
-@pytest.mark.parametrize("answers", [half_corrupted, lambda task: oracle(task)[1:] + oracle(task)[:1]])
+@pytest.mark.parametrize("answers", [half_corrupted, lambda task: ["A"] * len(task.splits.test)])
 def test_the_score_of_icd10cm_is_the_mean_of_its_levels(
     answers: Callable[[LoadedTask], list[str]], mirror: Path | None
 ) -> None:
