@@ -13,6 +13,7 @@ python="$venv/bin/python"
 
 # What every start of the command imports: compiled now, so that it starts quickly even where Python may not write
 # compiled modules (PYTHONDONTWRITEBYTECODE). Compiling all packages would take minutes.
+python="$(cd "$venv/bin" && pwd)/python"
 libraries="$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 (cd "$libraries" && "$python" -m compileall -q "$root/clueplus" typer pydantic pydantic_core yaml annotated_types \
   typing_inspection typing_extensions.py rich annotated_doc shellingham) >/dev/null || true

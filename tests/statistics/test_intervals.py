@@ -27,7 +27,7 @@ def normal(rng: np.random.Generator) -> Matrix:
 
 
 def skewed(rng: np.random.Generator) -> Matrix:
-    return np.minimum(rng.lognormal(-2, 0.7, (ITEMS, 1)), 1.0)
+    return rng.lognormal(-2, 0.7, (ITEMS, 1)).clip(max=1.0)
 
 
 SKEWED_MEAN = float(stats.lognorm(0.7, scale=np.exp(-2)).expect(lambda x: np.minimum(x, 1.0)))
