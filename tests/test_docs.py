@@ -39,6 +39,13 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sandbox")
     for name in ("clueplus", "tasks", "models", "training", "leaderboard", "tools"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "checkpoint").mkdir()
+    (folder / "checkpoint" / "config.json").write_text("{}")
+    (folder / "fake-vllm").mkdir()
+    vllm = folder / "bin" / "vllm"
+    vllm.parent.mkdir()
+    vllm.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/tests/support/fake_vllm.py "$@"\n')
+    vllm.chmod(0o755)
     return folder
 
 
@@ -56,7 +63,8 @@ def test_a_command_of_the_docs_runs(command: str, server: FakeServer, sandbox: P
     words = shlex.split(command.replace("http://127.0.0.1:8000/v1", server.base_url))
     environment = {
         **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "FAKE_VLLM": str(sandbox / "fake-vllm"),
+        "PATH": f"{sandbox / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "CLUEPLUS_DATA_DIR": str(sandbox / "data"),
         "CLUEPLUS_DATA_MIRROR": str(data_mirror),
         "HF_HUB_OFFLINE": "1",

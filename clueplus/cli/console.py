@@ -15,6 +15,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.status import Status
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -32,10 +33,18 @@ class ConsoleReporter:
         self.console = Console(stderr=True)
         self._progress: Progress | None = None
         self._bar: Any = None
+        self._status: Status | None = None
 
     def note(self, text: str) -> None:
         """One line worth knowing."""
         self.console.print(f"[yellow]note[/] {escape(text)}", highlight=False)
+
+    def waiting(self, seconds: float) -> None:
+        """Shows how long the server has been starting."""
+        if self._status is None:
+            self._status = self.console.status("")
+            self._status.start()
+        self._status.update(f"loading the model, {seconds:.0f} s")
 
     def start(self, wanted: int) -> None:
         """Shows the bar."""
@@ -68,6 +77,9 @@ class ConsoleReporter:
 
     def finish(self) -> None:
         """Takes the bar away."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
         if self._progress is not None:
             self._progress.stop()
             self._progress = None

@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 
 from clueplus.cli.shared import (
+    EngineArgs,
     Json,
     Mirror,
     TasksDirs,
     VariantOption,
+    VllmCommand,
     complete_models,
     complete_tasks,
     print_json,
@@ -22,15 +24,18 @@ from clueplus.cli.shared import (
 
 HELP = """Evaluate a model on CLUE+ tasks and record the run.
 
-MODEL is baseline:majority, baseline:lead or baseline:nearest; or, with --base-url, the name under which an
-OpenAI-compatible server serves a model, or a name of `clueplus models list`. Finished answers are stored at once:
-the same command continues a run that was interrupted."""
+MODEL is baseline:majority, baseline:lead or baseline:nearest; or a name of `clueplus models list`, a hub id or a
+checkpoint's folder, which vLLM then serves on this machine for the time of the run; or, with --base-url, the name under
+which a server that runs already serves a model. Finished answers are stored at once: the same command continues a run
+that was interrupted."""
 
 EXAMPLES = """Examples:
 
 clueplus evaluate --model baseline
 
 clueplus evaluate --model baseline:majority --variant official --tasks medec
+
+clueplus evaluate --model ./checkpoint --engine-args "--max-model-len 8192"
 
 clueplus evaluate --model my-checkpoint --base-url http://127.0.0.1:8000/v1 --limit 100"""
 
@@ -71,6 +76,8 @@ def evaluate(
     concurrency: Annotated[int, typer.Option("--concurrency", min=1, max=4096, help="Requests in flight.")] = 32,
     timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds for one try of a request.")] = 600.0,
     attempts: Annotated[int, typer.Option("--attempts", min=1, max=20, help="Tries of a request before it fails.")] = 5,
+    vllm_command: VllmCommand = "vllm",
+    engine_args: EngineArgs = "",
     tasks_dir: TasksDirs = None,
     as_json: Json = False,
 ) -> None:
@@ -93,6 +100,8 @@ def evaluate(
         concurrency=concurrency,
         timeout=timeout,
         attempts=attempts,
+        vllm_command=vllm_command,
+        engine_args=engine_args,
         command=["clueplus", *sys.argv[1:]],
     )
     run = run_evaluation(options, ConsoleReporter())

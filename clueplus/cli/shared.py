@@ -49,6 +49,15 @@ TasksDirs = Annotated[
 ]
 
 
+VllmCommand = Annotated[
+    str,
+    typer.Option("--vllm-command", metavar="COMMAND", help="How vLLM is called; it may live in another environment."),
+]
+EngineArgs = Annotated[
+    str, typer.Option("--engine-args", metavar="ARGS", help="Further arguments of vllm serve, quoted as one.")
+]
+
+
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

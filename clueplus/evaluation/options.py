@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,8 @@ class Options:
     concurrency: int = 32
     timeout: float = 600.0
     attempts: int = 5
+    vllm_command: str = "vllm"
+    engine_args: str = ""
     command: Sequence[str] = field(default_factory=tuple)
 
 
@@ -38,6 +41,9 @@ class Reporter(Protocol):
     def note(self, text: str) -> None:
         """One line worth knowing."""
 
+    def waiting(self, seconds: float) -> None:
+        """A server has been starting for so long."""
+
     def start(self, wanted: int) -> None:
         """Generation starts; `wanted` answers are asked for, those in the store included."""
 
@@ -45,4 +51,9 @@ class Reporter(Protocol):
         """One more request is done."""
 
     def finish(self) -> None:
-        """Generation ended."""
+        """Waiting or generation ended."""
+
+
+def slug(name: str) -> str:
+    """A model's name as one folder name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"

@@ -23,15 +23,12 @@ def check_model(options: Options, catalog: Catalog, is_baseline: bool) -> None:
     """Refuses a model that can't be meant, before anything is loaded."""
     if is_baseline or options.base_url:
         return
+    if options.model in catalog.models or "/" in options.model or Path(options.model).is_dir():
+        return
     known = [*catalog.models, *(f"baseline:{name}" for name in BASELINES)]
-    if options.model in catalog.models or "/" in options.model:
-        raise ClueplusError(
-            f"the model '{options.model}' needs a server",
-            fix="start one (for example: vllm serve MODEL) and give --base-url http://HOST:PORT/v1",
-        )
     raise ClueplusError(
         f"unknown model '{options.model}'",
-        fix=f"{did_you_mean(options.model, known).rstrip('?')}; or give --base-url for a served model",
+        fix=f"{did_you_mean(options.model, known).rstrip('?')}; or a checkpoint's folder; or --base-url of a server",
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import platform
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import clueplus
 from clueplus.data import Library
 from clueplus.errors import ClueplusError, StoreError
 from clueplus.evaluation.generate import Generation, generate
-from clueplus.evaluation.options import Options, Reporter
+from clueplus.evaluation.options import Options, Reporter, slug
 from clueplus.evaluation.plan import plan
 from clueplus.evaluation.preflight import (
     check_model,
@@ -37,10 +36,12 @@ from clueplus.evaluation.record import (
     write_run,
 )
 from clueplus.evaluation.score import average, score_task
+from clueplus.evaluation.serving import serving, with_one_restart
 from clueplus.evaluation.store import ResponseStore
 from clueplus.evaluation.task import LoadedTask, load_tasks
 from clueplus.models import BaselineModel, EndpointModel, Model, Request
 from clueplus.models.base import Api
+from clueplus.models.server import served_model
 from clueplus.registry import Catalog, ModelSpec, TaskSpec, VariantName
 
 STORE_NAME = "responses.jsonl"
@@ -75,7 +76,15 @@ def evaluate(options: Options, reporter: Reporter) -> Run:
     check_variant(specs, variant)
     check_writable(options.results_dir)
     started = time.perf_counter()
-    answered = asyncio.run(_answer(options, catalog, specs, variant, is_baseline, reporter))
+    if is_baseline or options.base_url:
+        answered = asyncio.run(_answer(options, catalog, specs, variant, options.base_url, reporter))
+    else:
+        with serving(options, catalog, reporter) as server:
+            answered = with_one_restart(
+                server,
+                lambda: asyncio.run(_answer(options, catalog, specs, variant, server.base_url, reporter)),
+                reporter,
+            )
     seconds = time.perf_counter() - started
     created = datetime.now(UTC)
     folder = _new_folder(options.results_dir / slug(answered.model.name), created)
@@ -191,11 +200,11 @@ async def _answer(
     catalog: Catalog,
     specs: Sequence[TaskSpec],
     variant: VariantName,
-    is_baseline: bool,
+    base_url: str | None,
     reporter: Reporter,
 ) -> _Answered:
     """Opens the model, then loads tasks: an endpoint that is down is told of at once."""
-    endpoint = None if is_baseline else _endpoint(options, catalog)
+    endpoint = _endpoint(options, catalog, base_url) if base_url else None
     try:
         if endpoint:
             await endpoint.open()
@@ -237,11 +246,15 @@ def _baseline(name: str, tasks: Sequence[LoadedTask]) -> BaselineModel:
     return BaselineModel(DEFAULT_BASELINE if name == "baseline" else name, {task.name: task.pool for task in tasks})
 
 
-def _endpoint(options: Options, catalog: Catalog) -> EndpointModel:
+def _endpoint(options: Options, catalog: Catalog, base_url: str) -> EndpointModel:
     spec = catalog.models.get(options.model)
+    if options.base_url:  # somebody else's server: it serves the weights under their own name
+        name = options.model if spec is None or spec.weights is None else spec.weights
+    else:
+        name = served_model(options.model, spec).name
     return EndpointModel(
-        options.model if spec is None or spec.weights is None else spec.weights,
-        options.base_url or "",
+        name,
+        base_url,
         api=options.api or (spec.api if spec else "chat"),
         revision=spec.revision if spec else None,
         stop=spec.stop if spec else (),
@@ -290,11 +303,6 @@ def _environment() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def slug(name: str) -> str:
-    """A model's name as one folder name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
 
 
 def _new_folder(parent: Path, created: datetime) -> Path:

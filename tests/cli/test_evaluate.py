@@ -162,8 +162,7 @@ def test_an_endpoint_that_returns_no_completion_is_one_line(cli: Cli, body: str)
     [
         (("--model", "baseline:majorty"), "did you mean baseline:majority"),
         (("--model", "baseline", "--tasks", "medek"), "did you mean medec"),
-        (("--model", "phi-3.5-mini-instruct"), "needs a server"),
-        (("--model", "some/checkpoint"), "--base-url"),
+        (("--model", "phi-3.5-mini-instruct", "--vllm-command", "no-such-vllm"), "--base-url"),
         (("--model", "nobody-knows-it"), "unknown model"),
         (("--model", "baseline", "--variant", "open"), "has no variant 'open'"),
         (("--model", "baseline", "--variant", "ofical"), "official"),

@@ -3,16 +3,19 @@
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from clueplus.evaluation.record import read_run
+from clueplus.evaluation.record import RunRecord, read_run
+from clueplus.models.server import Server
 from tests.support.tiny_model import build_tiny_model
-from tests.support.vllm_server import VllmServer, vllm_missing, vllm_server
+from tests.support.vllm_server import EXACT, cpu_environment, vllm_command, vllm_missing, vllm_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
@@ -21,7 +24,7 @@ TASKS = ("meqsum", "medec", "aci_bench", "icd10cm")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     missing = vllm_missing()
     if missing and not os.environ.get("CLUEPLUS_REQUIRE_VLLM"):
         pytest.skip(missing)
@@ -34,6 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
 
 
 def run(arguments: list[str], folder: Path, mirror: Path) -> subprocess.CompletedProcess[str]:
+    folder.mkdir(exist_ok=True)
     environment = {**os.environ, "CLUEPLUS_DATA_MIRROR": str(mirror), "HF_HUB_OFFLINE": "1"}
     environment["CLUEPLUS_DATA_DIR"] = str(folder / "data")
     environment["HF_HOME"] = str(folder / "hub")
@@ -47,15 +51,15 @@ def clueplus(*arguments: object) -> list[str]:
     return [str(Path(sys.executable).with_name("clueplus")), *map(str, arguments)]
 
 
-def evaluate(server: VllmServer, folder: Path, mirror: Path, *more: object) -> Path:
+def evaluate(server: Server, folder: Path, mirror: Path, *more: object) -> Path:
     result = run(
-        clueplus("evaluate", "--model", server.model, "--base-url", server.base_url, "--variant", "official",
+        clueplus("evaluate", "--model", server.served.name, "--base-url", server.base_url, "--variant", "official",
                  "--limit", LIMIT, "--concurrency", 8, "--json", *more), folder, mirror,
     )  # fmt: skip
-    return folder / "results" / server.model / json.loads(result.stdout)["run"]
+    return folder / "results" / server.served.name / json.loads(result.stdout)["run"]
 
 
-def test_stock_lm_eval_gives_the_same_scores(server: VllmServer, data_mirror: Path, tmp_path: Path) -> None:
+def test_stock_lm_eval_gives_the_same_scores(server: Server, data_mirror: Path, tmp_path: Path) -> None:
     _, record, items = read_run(evaluate(server, tmp_path, data_mirror))
     assert [task.name for task in record.tasks] == list(TASKS)
     assert record.status == "complete"
@@ -64,9 +68,8 @@ def test_stock_lm_eval_gives_the_same_scores(server: VllmServer, data_mirror: Pa
     assert record.model.identity["medec"]["weights"], "the weights lie on this machine, so they are known by content"
 
     tasks_folder = Path(__file__).resolve().parents[2] / "tasks"
-    model = (
-        f"model={server.model},base_url={server.base_url}/chat/completions,num_concurrent=4,tokenized_requests=False"
-    )
+    url = f"{server.base_url}/chat/completions"
+    model = f"model={server.served.name},base_url={url},num_concurrent=4,tokenized_requests=False"
     stock_command = [
         *(str(Path(sys.executable).with_name("lm_eval")), "run", "--model", "local-chat-completions"),
         *("--model_args", model, "--apply_chat_template", "--fewshot_as_multiturn", "true"),
@@ -89,7 +92,7 @@ def test_stock_lm_eval_gives_the_same_scores(server: VllmServer, data_mirror: Pa
     assert compared >= 12
 
 
-def test_a_second_run_asks_the_server_nothing(server: VllmServer, data_mirror: Path, tmp_path: Path) -> None:
+def test_a_second_run_asks_the_server_nothing(server: Server, data_mirror: Path, tmp_path: Path) -> None:
     more = ("--tasks", "medec,icd10cm")
     first, second = (read_run(evaluate(server, tmp_path, data_mirror, *more)) for _ in range(2))
     assert second[1].generation.generated == 0
@@ -97,20 +100,20 @@ def test_a_second_run_asks_the_server_nothing(server: VllmServer, data_mirror: P
     assert first[2] == second[2]
 
 
-def test_completions_are_evaluated_too(server: VllmServer, data_mirror: Path, tmp_path: Path) -> None:
+def test_completions_are_evaluated_too(server: Server, data_mirror: Path, tmp_path: Path) -> None:
     _, record, _ = read_run(evaluate(server, tmp_path, data_mirror, "--api", "completions", "--tasks", "icd10cm"))
     assert record.model.api == "completions"
     assert record.tasks[0].outcomes["infrastructure_error"] == 0
 
 
-def test_a_prompt_too_long_for_the_server_is_told(server: VllmServer, data_mirror: Path, tmp_path: Path) -> None:
+def test_a_prompt_too_long_for_the_server_is_told(server: Server, data_mirror: Path, tmp_path: Path) -> None:
     """The real server's refusal of an over-long prompt is recognised: its wording is not ours."""
     import asyncio
 
     from clueplus.models import Decoding, EndpointModel, Request, RequestFailedError
 
     async def ask() -> None:
-        model = EndpointModel(server.model, server.base_url)
+        model = EndpointModel(server.served.name, server.base_url)
         await model.open()
         try:
             prompt = [{"role": "user", "content": "pain in the left knee " * 20000}]
@@ -120,3 +123,37 @@ def test_a_prompt_too_long_for_the_server_is_told(server: VllmServer, data_mirro
 
     with pytest.raises(RequestFailedError, match="prompt too long"):
         asyncio.run(ask())
+
+
+def test_a_killed_server_costs_nothing(server: Server, data_mirror: Path, tmp_path: Path) -> None:
+    """`evaluate` serves the checkpoint itself; its server is killed outright, and the run ends as if it was not."""
+    undisturbed = read_run(evaluate(server, tmp_path / "a", data_mirror, "--tasks", "icd10cm"))
+    checkpoint = tmp_path / "tiny"
+    checkpoint.symlink_to(server.served.weights)
+    (tmp_path / "b").mkdir()
+    command = clueplus(
+        "evaluate", "--model", checkpoint, "--variant", "official", "--tasks", "icd10cm", "--limit", LIMIT, "--json",
+        "--concurrency", 1, "--attempts", 2, "--vllm-command", *vllm_command(),
+        "--engine-args", " ".join(["--max-model-len", "32768", *EXACT]),
+    )  # fmt: skip
+    environment = {**os.environ, **cpu_environment(), "CLUEPLUS_DATA_MIRROR": str(data_mirror)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    process = subprocess.Popen(
+        command, cwd=tmp_path / "b", env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    store = tmp_path / "b" / "results" / "model" / "responses.jsonl"
+    while process.poll() is None and not (store.exists() and store.stat().st_size):
+        time.sleep(0.01)
+    for child in children(process.pid):
+        os.kill(child, signal.SIGKILL)
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err[-3000:]
+    record = RunRecord.model_validate_json(out)
+    assert "starting it once more" in err
+    assert record.generation.reused >= 1, "the first answers were kept"
+    assert record.tasks == undisturbed[1].tasks
+
+
+def children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in listed]

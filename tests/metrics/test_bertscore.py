@@ -4,7 +4,7 @@ import importlib.util
 import json
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def build_tiny_bert(folder: Path) -> Path:
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *PIECES]
     tokenizer = BertTokenizer({token: n for n, token in enumerate(dict.fromkeys(vocabulary))}, model_max_length=LONGEST)
     shape = {"hidden_size": 32, "num_hidden_layers": LAYERS, "num_attention_heads": 4, "intermediate_size": 64}
-    config = BertConfig(vocab_size=len(tokenizer), **shape, max_position_embeddings=LONGEST, initializer_range=0.5)
+    config = BertConfig(vocab_size=len(tokenizer), **shape, max_position_embeddings=LONGEST + 8, initializer_range=0.5)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         BertModel(config).save_pretrained(folder)
@@ -122,13 +122,37 @@ def test_a_pair_alone_scores_as_in_a_batch(model: Path) -> None:
 
 
 @needs_torch
-def test_prepared_pairs_are_answered_from_memory(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    prepare(["pain", "fever"], ["knee", "knee"])
-    prepared = dict(bertscore._cache)
-    monkeypatch.setattr(bertscore._Encoder, "f1", lambda self, pairs: pytest.fail("embedded again"))
-    prepare(["pain"], ["knee"])
-    assert bertscore_f1("pain", "knee") == prepared[str(model), "pain", "knee"]
-    assert bertscore_f1("fever", "knee") == prepared[str(model), "fever", "knee"]
+def test_each_pair_is_embedded_once_in_batches_of_the_size_asked_for(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    embed = bertscore._Encoder.f1
+
+    def counted(self: bertscore._Encoder, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        sizes.append(len(pairs))
+        return embed(self, pairs)
+
+    monkeypatch.setattr(bertscore._Encoder, "f1", counted)
+    predictions = ["pain", "fever", "knee", "knee"]
+    prepare(predictions, ["what"] * 4, batch_size=2)
+    prepare(predictions, ["what"] * 4)
+    for prediction in predictions:
+        bertscore_f1(prediction, "what")
+    assert sizes == [2, 1]
+
+
+@needs_torch
+def test_a_tokenizer_without_a_limit_is_cut_at_the_positions_of_the_model(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited = bertscore_f1("fever " * (LONGEST - 2), "pain")
+    folder = Path(shutil.copytree(model, tmp_path / "unlimited"))
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    assert config.pop("model_max_length") == LONGEST
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    monkeypatch.setenv(bertscore.MODEL_VARIABLE, str(folder))
+    assert bertscore_f1("fever " * (LONGEST - 2), "pain") == pytest.approx(limited, abs=1e-6)
+    assert bertscore_f1("fever " * 1000, "pain") == bertscore_f1("fever " * (LONGEST + 8 - 2), "pain")
 
 
 @needs_torch
@@ -142,7 +166,8 @@ def test_identical_texts_score_one_and_never_more(model: Path, text: str) -> Non
 
 @needs_torch
 @pytest.mark.parametrize(
-    ("prediction", "reference"), [("", "pain"), (" \n", "pain"), ("pain", ""), ("", ""), ("\u200b", "pain")]
+    ("prediction", "reference"),
+    [("", "pain"), (" \n", "pain"), ("pain", ""), ("", ""), ("\u200b", "pain"), ("pain", "\u200b")],
 )
 def test_a_text_without_tokens_scores_zero(model: Path, prediction: str, reference: str) -> None:
     assert bertscore_f1(prediction, reference) == 0.0
@@ -151,7 +176,7 @@ def test_a_text_without_tokens_scores_zero(model: Path, prediction: str, referen
 @needs_torch
 def test_nothing_to_prepare_loads_no_model(model: Path) -> None:
     prepare([], [])
-    prepare([""], ["pain"])
+    prepare(["", " \n", "pain"], ["pain", "pain", ""])
     assert bertscore._encoder.cache_info().currsize == 0
 
 

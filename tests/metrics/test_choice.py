@@ -218,6 +218,7 @@ def test_an_empty_option_is_chosen_by_its_letter_only() -> None:
     assert parse_option("A", ["", "x"]) == "A"
 
 
+@settings(deadline=None)
 @given(st.integers(0, 25), st.booleans(), *[st.text(alphabet=" \n\t\"'`*_.,:;!()[]{}<>#$-–•", max_size=6)] * 2)
 def test_a_letter_alone_in_any_markup_is_itself(number: int, lower: bool, before: str, after: str) -> None:
     letter = string.ascii_uppercase[number]
@@ -231,13 +232,13 @@ fragments = st.sampled_from([*"ABCDEabci \n.:()", *OPTIONS, *WORDS.split()])
 answers = st.lists(fragments | st.text(st.characters(), max_size=8), max_size=25).map("".join)
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(answers, st.integers(0, len(OPTIONS)))
 def test_any_text_is_a_letter_of_an_option_or_none(answer: str, number: int) -> None:
     assert parse_option(answer, OPTIONS[:number]) in {None, *"ABCD"[:number]}
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(answers)
 def test_any_text_is_a_possible_sentence_number_or_none(answer: str) -> None:
     number = parse_sentence_id(answer)

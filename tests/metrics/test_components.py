@@ -5,7 +5,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clueplus.metrics.components import component_means, item_scores, mean_of_components
@@ -26,6 +26,7 @@ def matrix(rows: Items) -> np.ndarray:
     return np.array([[np.nan if row[name] is None else row[name] for name in sorted(row)] for row in rows])
 
 
+@settings(deadline=None)
 @given(items())
 def test_the_column_is_the_mean_of_the_nan_aware_column_means(rows: Items) -> None:
     values = matrix(rows)
@@ -35,6 +36,7 @@ def test_the_column_is_the_mean_of_the_nan_aware_column_means(rows: Items) -> No
         assert mean_of_components(rows) == pytest.approx(np.nanmean(values, axis=0).mean(), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(items())
 def test_each_component_is_the_mean_over_the_items_that_have_it(rows: Items) -> None:
     values = matrix(rows)
@@ -43,6 +45,7 @@ def test_each_component_is_the_mean_over_the_items_that_have_it(rows: Items) -> 
         assert mean == (pytest.approx(having.mean(), abs=1e-12) if having.size else None)
 
 
+@settings(deadline=None)
 @given(items(), st.randoms(use_true_random=False))
 def test_the_order_of_items_does_not_matter(rows: Items, random: Random) -> None:
     shuffled = random.sample(rows, len(rows))

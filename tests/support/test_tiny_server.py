@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from clueplus.models.server import Server
 from tests.support.tiny_model import CLINICAL_TEXT, build_tiny_model
-from tests.support.vllm_server import VllmServer, vllm_missing, vllm_server
+from tests.support.vllm_server import vllm_missing, vllm_server
 
 pytestmark = pytest.mark.e2e
 
@@ -36,7 +37,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
+def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     started = time.perf_counter()
     with vllm_server(model, max_model_len=MAX_MODEL_LEN, log=tmp_path_factory.mktemp("vllm") / "server.log") as running:
         print(f"\nserver up in {time.perf_counter() - started:.1f} s")
@@ -45,10 +46,10 @@ def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vl
     print(f"\nserver down in {time.perf_counter() - started:.1f} s")
 
 
-def request(server: VllmServer, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def request(server: Server, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     message = urllib.request.Request(
         f"{server.base_url}/{path}",
-        data=None if body is None else json.dumps({"model": server.model, **body}).encode(),
+        data=None if body is None else json.dumps({"model": server.served.name, **body}).encode(),
         headers={"Content-Type": "application/json"},
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -57,13 +58,13 @@ def request(server: VllmServer, path: str, body: dict[str, Any] | None = None) -
     return answer
 
 
-def chat(server: VllmServer, text: str, **options: Any) -> dict[str, Any]:
+def chat(server: Server, text: str, **options: Any) -> dict[str, Any]:
     body = {"messages": [{"role": "user", "content": text}], "temperature": 0, "seed": 1, "max_tokens": 48, **options}
     choice: dict[str, Any] = request(server, "chat/completions", body)["choices"][0]
     return choice
 
 
-def answers(server: VllmServer, concurrency: int) -> list[tuple[str, list[float]]]:
+def answers(server: Server, concurrency: int) -> list[tuple[str, list[float]]]:
     """The greedy answer to each sentence with the log-probabilities of its tokens."""
     with ThreadPoolExecutor(concurrency) as pool:
         choices = list(pool.map(lambda text: chat(server, text, logprobs=True), SENTENCES))
@@ -73,13 +74,13 @@ def answers(server: VllmServer, concurrency: int) -> list[tuple[str, list[float]
     ]
 
 
-def test_the_server_tells_its_context_length(server: VllmServer) -> None:
+def test_the_server_tells_its_context_length(server: Server) -> None:
     (card,) = request(server, "models")["data"]
-    assert card["id"] == server.model
+    assert card["id"] == server.served.name
     assert card["max_model_len"] == MAX_MODEL_LEN
 
 
-def test_chat_answers_with_plain_text_of_two_kinds_of_end(server: VllmServer) -> None:
+def test_chat_answers_with_plain_text_of_two_kinds_of_end(server: Server) -> None:
     choices = [chat(server, text) for text in SENTENCES]
     texts = [choice["message"]["content"] for choice in choices]
     assert {choice["finish_reason"] for choice in choices} == {"stop", "length"}
@@ -87,7 +88,7 @@ def test_chat_answers_with_plain_text_of_two_kinds_of_end(server: VllmServer) ->
     assert not [text for text in texts if "<|" in text or "\ufffd" in text]
 
 
-def test_a_system_message_and_an_earlier_turn_are_accepted(server: VllmServer) -> None:
+def test_a_system_message_and_an_earlier_turn_are_accepted(server: Server) -> None:
     earlier = [
         {"role": "system", "content": "You are a careful clinician."},
         {"role": "user", "content": "Is this heart failure?"},
@@ -98,7 +99,7 @@ def test_a_system_message_and_an_earlier_turn_are_accepted(server: VllmServer) -
     assert with_turns != chat(server, "", messages=earlier[-1:])["message"]["content"]
 
 
-def test_completion_echoes_the_prompt_with_log_probabilities(server: VllmServer) -> None:
+def test_completion_echoes_the_prompt_with_log_probabilities(server: Server) -> None:
     body = {"prompt": SENTENCES[0], "temperature": 0, "seed": 1, "max_tokens": 1, "echo": True, "logprobs": 1}
     choice = request(server, "completions", body)["choices"][0]
     first, *others = choice["logprobs"]["token_logprobs"]
@@ -107,12 +108,12 @@ def test_completion_echoes_the_prompt_with_log_probabilities(server: VllmServer)
     assert all(value < 0 for value in others)
 
 
-def test_the_same_seed_repeats_a_sampled_answer(server: VllmServer) -> None:
+def test_the_same_seed_repeats_a_sampled_answer(server: Server) -> None:
     sampled = [chat(server, SENTENCES[0], temperature=1, seed=seed)["message"]["content"] for seed in (3, 3, 4)]
     assert sampled[0] == sampled[1] != sampled[2]
 
 
-def test_greedy_answers_repeat(server: VllmServer) -> None:
+def test_greedy_answers_repeat(server: Server) -> None:
     alone = answers(server, 1)
     assert answers(server, 1) == alone
 

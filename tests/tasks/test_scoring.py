@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clueplus.data import Library
@@ -203,6 +203,7 @@ def numbers(result: Mapping[str, Any]) -> list[float]:
 
 
 @pytest.mark.parametrize("name", [*TEXT_TASKS, *LABEL_TASKS])
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_answer_has_numbers_between_0_and_1(name: str, data: st.DataObject) -> None:
     task = load(name, None)

@@ -1,0 +1,59 @@
+"""A stand-in for the `vllm` command: `fake_vllm.py serve WEIGHTS --port N --served-model-name NAME ...`.
+
+The environment says how it fails: FAKE_VLLM is a folder; a file `die-at-start` there ends it with an out-of-memory
+message, `never-healthy` keeps /health at 503, `die-after` holds the number of answers before it ends (the file is then
+removed, so that the next start lives), `die-always` does so every time. `started` collects the command lines.
+"""
+
+import json
+import os
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+FOLDER = Path(os.environ["FAKE_VLLM"])
+ARGUMENTS = sys.argv[1:]
+NAME = ARGUMENTS[ARGUMENTS.index("--served-model-name") + 1]
+answered = 0
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None: ...
+
+    def reply(self, status: int, body: object) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        if self.path == "/health":
+            self.reply(503 if (FOLDER / "never-healthy").exists() else 200, {})
+        else:
+            self.reply(200, {"data": [{"id": NAME, "root": ARGUMENTS[1], "max_model_len": 8192}]})
+
+    def do_POST(self) -> None:
+        global answered
+        self.rfile.read(int(self.headers["Content-Length"]))
+        for name in ("die-after", "die-always"):
+            limit = FOLDER / name
+            if limit.exists() and answered >= int(limit.read_text()):
+                if name == "die-after":
+                    limit.unlink()
+                print("RuntimeError: engine died", flush=True)
+                os._exit(1)
+        answered += 1
+        self.reply(200, {"choices": [{"message": {"content": "-1"}, "finish_reason": "stop"}]})
+
+
+with (FOLDER / "started").open("a") as started:
+    started.write(json.dumps(ARGUMENTS) + "\n")
+print("loading", flush=True)
+if (FOLDER / "die-at-start").exists():
+    print("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 7.5 GiB", flush=True)
+    print("shutting down", flush=True)
+    raise SystemExit(1)
+ThreadingHTTPServer(("127.0.0.1", int(ARGUMENTS[ARGUMENTS.index("--port") + 1])), Handler).serve_forever()
