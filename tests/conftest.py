@@ -19,3 +19,8 @@ def data_mirror() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data sets in {folder}: point the variable {_MIRROR_VARIABLE} at a folder that holds them")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow files first: a server loads on one worker while the other one runs everything else."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
