@@ -78,6 +78,7 @@ class TaskRecord(_Strict):
     title: str
     data: DataRecord
     scoring: str
+    metric_models: dict[str, str] = {}
     shots: int
     decoding: dict[str, Any]
     prompts: str

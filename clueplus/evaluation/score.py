@@ -12,7 +12,7 @@ import numpy as np
 from clueplus.data.documents import document_hash
 from clueplus.evaluation.record import BaselineRecord, DataRecord, ItemRecord, Measure, TaskRecord
 from clueplus.evaluation.task import LoadedTask
-from clueplus.files import canonical_json, sha256
+from clueplus.files import sha256
 from clueplus.metrics import bertscore
 from clueplus.models import Answer, BaselineModel, Request
 from clueplus.statistics.intervals import mean_of_means_interval
@@ -49,6 +49,7 @@ def score_task(
         title=metadata.title,
         data=_data(task),
         scoring=SCORING,
+        metric_models=_metric_models(task),
         shots=task.spec.num_fewshot,
         decoding=task.decoding.record(),
         prompts=sha256("".join(request.prompt_hash for request in requests)),
@@ -70,6 +71,12 @@ def _prepare(task: LoadedTask, requests: Sequence[Request], texts: Sequence[str]
     """Lets slow metrics see all pairs at once; they then answer each item from memory."""
     if "bertscore_f1" in task.spec.metadata.components:
         bertscore.prepare([text.strip() for text in texts], [task.target(request.document) for request in answered])
+
+
+def _metric_models(task: LoadedTask) -> dict[str, str]:
+    """The models that metrics of this task used: two scores by different ones are not comparable."""
+    identity = bertscore.bertscore_identity() if "bertscore_f1" in task.spec.metadata.components else None
+    return {"bertscore_f1": identity} if identity else {}
 
 
 def _item(task: LoadedTask, request: Request, answer: Answer | None, failure: str | None) -> ItemRecord:
@@ -215,8 +222,3 @@ def average(tasks: Sequence[TaskRecord]) -> Measure:
         return Measure(value=None, n=len(tasks), reason=f"no score for {', '.join(missing)}")
     values = [task.score.value for task in tasks if task.score.value is not None]
     return Measure(value=sum(values) / len(values), n=len(values))
-
-
-def items_digest(items: Sequence[ItemRecord]) -> str:
-    """A sha256 over all items: equal digests mean equal results."""
-    return sha256(canonical_json([item.model_dump() for item in items]))

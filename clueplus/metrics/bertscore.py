@@ -6,6 +6,7 @@ SciBERT, uncased, without rescaling); where it is not set, the component is not 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from functools import lru_cache
@@ -38,11 +39,17 @@ def bertscore_missing() -> str | None:
 
 
 def bertscore_identity() -> str | None:
-    """What scores depend on: the name of the model folder and the layer; None when BERTScore can't be computed."""
-    if bertscore_missing():
-        return None
-    folder = Path(os.environ[MODEL_VARIABLE])
-    return f"{folder.name} layer {_layer(folder)}"
+    """What scores depend on: the encoder's folder name, the layer, and the sha256 of its weights; None without one."""
+    return None if bertscore_missing() else _identity(Path(os.environ[MODEL_VARIABLE]), os.environ.get(LAYER_VARIABLE))
+
+
+@lru_cache(maxsize=8)
+def _identity(folder: Path, _chosen_layer: str | None) -> str:
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return f"{folder.name}, layer {_layer(folder)}, weights {digest.hexdigest()}"
 
 
 def bertscore_f1(prediction: str, reference: str) -> float | None:

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 from string import ascii_uppercase
 
-_MARKUP = re.compile(r"</?\w{1,20}>|\\[A-Za-z]{1,20}|[*_`\"{}$#\\]|(?<!\w)'|'(?!\w)")
+_MARKUP = re.compile(r"</?(?:[a-z]|\w{2,20})>|\\[A-Za-z]{1,20}|[*_`\"{}$#\\]|(?<!\w)'|'(?!\w)")
 _PLAIN = str.maketrans("‐‑–—−‘’", "-----''") | {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # full width
 
 # A capital letter by itself, with a second one offered beside it; "I" is a pronoun, "A is wrong" no choice.
-_LONE = r"[(\[]?([A-HJ-Z])(?![\w'-])"
+_LONE = r"[(\[]?([A-HJ-Z])(?![\w-])"
 _BESIDE = r"(?:[)\]]?,?(?: ?[,/&] ?| (?:or|and) ){}|(?![)\]]?,? or\b))"
 _LETTER = rf"{_LONE}(?![)\]]? (?:isn't|is (?:not|wrong|incorrect|false)))" + _BESIDE.format(_LONE)
 _NO_ARTICLE = r"(?!(?<=\bA) (?!(?:is|because|since|as)\b)[a-z])"
@@ -39,7 +39,7 @@ _LOOSE_LABELS = (
 
 # A number that is no part of a word, a decimal, a ratio, a date or a quantity.
 _UNIT = r"(?:%|[mk]?g|mcg|ml|years?|months?|weeks?|days?|hours?|minutes?|times|of|sentences?|errors?)"
-_ONE_ID = rf"(?<![\w/-])(?<!\d[.,:])(-1|\d{{1,3}})(?![\w/%⁄]|[.,:-]\d|-\w| ?{_UNIT}(?![\w/]))"
+_ONE_ID = rf"(?<![\w-])(?<!\d[.,:])(-1|\d{{1,3}})(?![\w/%⁄]|[.,:-]\d|-\w| ?{_UNIT}(?![\w/]))"
 _ID = _ONE_ID + rf"(?:,?(?: ?[,/&] ?| (?:or|and|to|-) )(?:sentence )?{_ONE_ID}|(?!,? or\b))"
 _NOT_RIGHT = r"(?! (?:is|are) (?:correct|right|fine))"
 _FIRST_ID = (re.compile(rf"\A[^\w-]*{_ID}(?:[^\n]*\n{_ONE_ID})?"),)

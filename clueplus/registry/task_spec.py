@@ -11,8 +11,6 @@ Tier = Literal["sample", "open", "restricted"]
 VariantName = Literal["official", "open", "sample"]
 FieldType = Literal["str", "int", "list[str]", "str?"]
 
-SCORING_VERSIONS = ("clueplus-1", "clue-2024")
-
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -13,33 +13,12 @@ import pytest
 from clueplus.errors import ClueplusError
 from clueplus.metrics import bertscore
 from clueplus.metrics.bertscore import bertscore_f1, bertscore_identity, bertscore_missing, prepare
+from tests.support.tiny_encoder import LAYERS, LONGEST, WORDS, build_tiny_bert
 
 needs_torch = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("torch", "transformers")),
     reason="torch or transformers is not installed: pip install 'clueplus[hf]'",
 )
-
-WORDS = [
-    *("the", "patient", "has", "fever", "and", "pain", "in", "his", "left", "knee", "what", "is", "treatment", "for")
-]
-PIECES = [*(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"), *"abcdefghijklmnopqrstuvwxyz0123456789.,?!-()/"]
-LAYERS, LONGEST = 3, 24
-
-
-def build_tiny_bert(folder: Path) -> Path:
-    """A BERT with WordPiece and random weights, large enough that its token vectors point in different directions."""
-    import torch
-    from transformers import BertConfig, BertModel, BertTokenizer
-
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *PIECES]
-    tokenizer = BertTokenizer({token: n for n, token in enumerate(dict.fromkeys(vocabulary))}, model_max_length=LONGEST)
-    shape = {"hidden_size": 32, "num_hidden_layers": LAYERS, "num_attention_heads": 4, "intermediate_size": 64}
-    config = BertConfig(vocab_size=len(tokenizer), **shape, max_position_embeddings=LONGEST + 8, initializer_range=0.5)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        BertModel(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 @contextmanager
@@ -54,7 +33,12 @@ def one_thread() -> Iterator[None]:
 
 
 def forget() -> None:
-    for cache in (bertscore._encoder.cache_clear, bertscore._layer.cache_clear, bertscore._cache.clear):
+    for cache in (
+        bertscore._encoder.cache_clear,
+        bertscore._layer.cache_clear,
+        bertscore._identity.cache_clear,
+        bertscore._cache.clear,
+    ):
         cache()
 
 
@@ -232,7 +216,7 @@ def test_the_layer_is_the_published_choice_or_the_last(
     name: str, layers: int, chosen: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(bertscore.MODEL_VARIABLE, config_only(tmp_path / name, layers))
-    assert bertscore_identity() == f"{name} layer {chosen}"
+    assert (bertscore_identity() or "").startswith(f"{name}, layer {chosen}, weights ")
 
 
 @needs_torch
@@ -276,3 +260,16 @@ def test_a_truncated_file_of_the_model_is_an_error(
     monkeypatch.setenv(bertscore.MODEL_VARIABLE, str(folder))
     with pytest.raises(ClueplusError, match="can't be loaded as an encoder"):
         bertscore_f1("pain", "knee")
+
+
+@needs_torch
+def test_the_identity_changes_with_the_weights(model: Path) -> None:
+    before = bertscore_identity()
+    weights = next(model.glob("*.safetensors"))
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    forget()
+    try:
+        assert bertscore_identity() != before
+    finally:
+        weights.write_bytes(content)

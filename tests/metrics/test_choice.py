@@ -25,6 +25,9 @@ CHOOSE = {
     "Ｂ": "B",
     "（B）": "B",
     "<answer>B</answer>": "B",
+    "<letter>b</letter>": "B",
+    "<b>C</b>": "C",
+    "<B>": "B",
     "$\\boxed{\\text{B}}$": "B",
     '{"answer": "B"}': "B",
     "B) text": "B",
@@ -36,6 +39,7 @@ CHOOSE = {
     "C Sprained ankle": "C",
     "B\n\nExplanation: A is not open.": "B",
     "D, because the knee is dislocated": "D",
+    "B, not just a fracture of ankle": "B",
     "Letter: B": "B",
     "Letter: b": "B",
     "Answer: A": "A",
@@ -43,6 +47,8 @@ CHOOSE = {
     "Answer: (c).": "C",
     "**Answer:** C": "C",
     "The answer is C.": "C",
+    "The answer is A because it is closed": "A",
+    "Answer: I think it is B": "B",
     "The answer is C. Option A has no code and option B is open.": "C",
     "The correct answer is **B**, not A.": "B",
     "The correct letter is: B": "B",
@@ -54,6 +60,8 @@ CHOOSE = {
     "Option D is correct because A and B are wrong": "D",
     "D is correct because A and B are wrong": "D",
     "A is the correct answer": "A",
+    "I am sure that C is correct": "C",
+    "Option B isn't right, option C fits": "C",
     "Option A is wrong, so option B": "B",
     "Sprained ankle (C)": "C",
     "Let me see.\nC": "C",
@@ -78,11 +86,13 @@ NO_CHOICE = [
     "(A) or (B)",
     "B or maybe C",
     "Answer: B or C",
+    "The answer is B or maybe C",
     "Options A and B",
     "I think it is A or B",
     "Option A is right. Option B is right.",
     "A. Fracture of ankle\nB. Open fracture of ankle\nC. Sprain of ankle\nD. Dislocation of knee",
     "A\nB\nC\nD",
+    "A. Fracture of ankle\n\nB. Open fracture of ankle",
     "Fracture of ankle\nOpen fracture of ankle",
     "a 45-year-old man",
     "A patient with a swollen ankle",
@@ -95,6 +105,7 @@ NO_CHOICE = [
     "Vitamin D deficiency",
     "Chronic hepatitis B",
     "C-reactive protein",
+    "The answer is C-reactive protein",
     "None of these",
     "none",
     "I",
@@ -166,6 +177,7 @@ NO_SENTENCE_ID = [
     "4 or maybe 5",
     "4\n5",
     "3 The BP is high.\n4 The pulse is low.",
+    "3 The BP is high.\n\n4 The pulse is low.",
     "sentences 4 or 5",
     "Sentence 4 and sentence 5",
     "Sentence 4 is wrong. Sentence 5 is wrong.",
@@ -209,17 +221,23 @@ def test_the_text_of_an_option_is_its_letter_even_where_it_holds_other_letters(l
     assert parse_option(options["ABCD".index(letter)], options) == letter
 
 
+def test_the_text_of_an_option_counts_as_whole_words_and_literally() -> None:
+    assert parse_option("Sprained", ["Sprain", "Fracture"]) is None
+    assert parse_option("Pain", ["Pain (left|right)", "P.in"]) is None
+    assert parse_option("pain (left|right)", ["Pain (left|right)", "P.in"]) == "A"
+
+
 def test_a_text_that_two_options_share_chooses_neither() -> None:
     assert parse_option("sprain", ["Sprain", "sprain", "Fracture"]) is None
 
 
 def test_an_empty_option_is_chosen_by_its_letter_only() -> None:
-    assert parse_option("nothing", ["", "x"]) is None
+    assert parse_option("no, thing", ["", "x"]) is None
     assert parse_option("A", ["", "x"]) == "A"
 
 
 @settings(deadline=None)
-@given(st.integers(0, 25), st.booleans(), *[st.text(alphabet=" \n\t\"'`*_.,:;!()[]{}<>#$-–•", max_size=6)] * 2)
+@given(st.integers(0, 25), st.booleans(), *[st.text(alphabet=" \n\t\"'`*_.,:;!()[]{}#$-–•", max_size=6)] * 2)
 def test_a_letter_alone_in_any_markup_is_itself(number: int, lower: bool, before: str, after: str) -> None:
     letter = string.ascii_uppercase[number]
     options = [f"option {n}" for n in range(26)]

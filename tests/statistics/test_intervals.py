@@ -104,8 +104,8 @@ def test_the_interval_of_200_right_or_wrong_answers_covers_in_93_to_97_percent(p
     assert 0.93 <= stats.binom.pmf(np.flatnonzero(covered), ITEMS, p).sum() <= 0.97
 
 
-def binary_interval(right: int, items: int) -> Interval:
-    return mean_of_means_interval((np.arange(items) < right).astype(float)[:, None], range(items))
+def binary_interval(right: int, items: int, confidence: float = 0.95) -> Interval:
+    return mean_of_means_interval((np.arange(items) < right).astype(float)[:, None], range(items), confidence)
 
 
 def test_an_80_percent_interval_covers_in_78_to_82_percent() -> None:
@@ -158,14 +158,15 @@ def test_components_on_separate_items_add_their_variances(values: list[float]) -
 
 
 @settings(deadline=None)
-@given(st.integers(1, 99))
-def test_the_bounds_of_right_or_wrong_answers_solve_wilsons_equation(right: int) -> None:
-    interval = binary_interval(right, 100)
+@given(st.integers(1, 99), st.sampled_from([0.8, 0.95, 0.99]))
+def test_the_bounds_of_right_or_wrong_answers_solve_wilsons_equation(right: int, confidence: float) -> None:
+    interval = binary_interval(right, 100, confidence)
     assert interval.method == "Wilson, effective n"
+    z = stats.norm.ppf((1 + confidence) / 2)
     for bound in interval[:2]:
         assert isinstance(bound, float)
         # The variance estimate divides by n - 1, so 99 observations are effective.
-        assert abs(bound - right / 100) == pytest.approx(stats.norm.ppf(0.975) * np.sqrt(bound * (1 - bound) / 99))
+        assert abs(bound - right / 100) == pytest.approx(z * np.sqrt(bound * (1 - bound) / 99))
 
 
 @pytest.mark.parametrize("clusters", [range(12), np.repeat(np.arange(4), 3).tolist()], ids=["items", "clusters"])
@@ -187,10 +188,13 @@ def test_bounds_never_leave_0_and_1_by_rounding() -> None:
             assert 0 <= low < high <= 1
 
 
-def test_right_in_one_half_of_every_cluster_counts_each_cluster_once() -> None:
-    # No spread between clusters at all: as in MEDEC, where each note comes right and wrong, for a constant answer.
-    interval = mean_of_means_interval(np.tile([0.0, 1.0], 50)[:, None], np.repeat(np.arange(50), 2).tolist())
-    assert interval[:2] == pytest.approx(tuple(stats.binomtest(25, 50).proportion_ci(method="wilson")))
+@pytest.mark.parametrize("cluster", [[0.0, 1.0], [0.0, 0.0, 1.0]])
+def test_clusters_that_are_all_alike_count_once_each(cluster: list[float]) -> None:
+    # As in MEDEC, where each note comes right and wrong, for a constant answer. Thirds leave a variance of rounding.
+    labels = np.repeat(np.arange(60), len(cluster)).tolist()
+    interval = mean_of_means_interval(np.tile(cluster, 60)[:, None], labels)
+    expected = stats.binomtest(60 // len(cluster), 60).proportion_ci(method="wilson")
+    assert interval[:2] == pytest.approx((expected.low, expected.high))
 
 
 def test_answers_that_are_not_all_right_or_wrong_get_no_wilson_interval() -> None:
