@@ -268,6 +268,17 @@ def test_a_truncated_archive_is_an_error(folder, serve, size):
         Library(folder).fetch(source)
 
 
+def test_an_archive_that_is_broken_inside_is_an_error(folder, serve):
+    words = " ".join(str(number * number) for number in range(20_000)).encode()
+    archive = bytearray(tar_gz({"package/table.csv": words}))
+    middle = len(archive) // 2
+    archive[middle : middle + 64] = b"\xff" * 64
+    source = make_source(words, url=serve("/package.tar.gz", bytes(archive)), member="package/table.csv")
+    with pytest.raises(DataError, match=r"package\.tar\.gz: .* \(Error -3 while decompressing data"):
+        Library(folder).fetch(source)
+    assert files_in(folder) == []
+
+
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # pooch does not close the answer
 @pytest.mark.parametrize(("path", "reason"), [("/absent.csv", "HTTPError"), ("/cut.csv", "ChunkedEncodingError")])
 def test_a_failed_download_names_file_url_and_reason(folder, serve, path, reason):
