@@ -32,13 +32,14 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
         raise StoreError(
             f"can't write {path}: {error.strerror or error}",
             fix="choose a folder that you may write to, with free space",
         ) from error
+    finally:
+        if temporary is not None:  # an interrupt leaves no half file either
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 def canonical_json(value: Any) -> str:

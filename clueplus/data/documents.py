@@ -89,12 +89,17 @@ def _check_ids(splits: Splits, name: str) -> None:
                 raise DataError(f"{name}: {split} row {row}: its id is that of {first}")
 
 
+def _are_labels(values: Iterable[Any]) -> bool:
+    """Whether values are short enough to be labels; a description holds no text of a document."""
+    return all(len(str(value)) <= 40 for value in values)
+
+
 def describe(documents: Documents, metadata: TaskMetadata) -> dict[str, Any]:
     """What `stats.json` holds for one split: counts, hash, lengths in characters, and small label sets."""
     fields: dict[str, Any] = {}
     for field, kind in metadata.fields.items():
         values = [document[field] for document in documents]
-        if field != "id" and len({canonical_json(v) for v in values}) <= 30:
+        if field != "id" and len({canonical_json(v) for v in values}) <= 30 and _are_labels(values):
             counts = Counter("null" if v is None else str(v) for v in values)
             fields[field] = {"values": dict(sorted(counts.items()))}
         elif kind in ("str", "list[str]"):

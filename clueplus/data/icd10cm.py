@@ -46,6 +46,12 @@ class Icd10cm:
             path.append(node)
         return path
 
+    def descendants(self, node: str) -> Iterator[str]:
+        """The nodes below `node`."""
+        for child in self.children.get(node, ()):
+            yield child
+            yield from self.descendants(child)
+
     def chapter(self, code: str) -> str:
         """The chapter of a code, "1" to "22"."""
         return self.ancestors(code)[-2]

@@ -88,7 +88,7 @@ def load_tasks(specs: Sequence[TaskSpec], catalog: Catalog, variant: VariantName
     manager = TaskManager(
         include_path=[str(folder) for folder in catalog.task_dirs],
         include_defaults=False,
-        metadata={"variant": variant, "mirror": str(library.mirror) if library.mirror else None},
+        metadata={"variant": variant, "library": library},
     )
     loaded = []
     for spec in specs:

@@ -20,7 +20,8 @@ LAYER_VARIABLE = "CLUEPLUS_BERTSCORE_LAYER"
 # bert-score's published choice for SciBERT, a 12-layer encoder; other encoders have their own.
 _LAYERS = {"scibert": 8, "roberta-large": 17, "bert-base": 9}
 
-_cache: dict[tuple[str, str, str], float] = {}
+_Model = tuple[Path, int]  # its folder and the layer
+_cache: dict[tuple[_Model, str, str], float] = {}
 
 
 def bertscore_missing() -> str | None:
@@ -40,16 +41,16 @@ def bertscore_missing() -> str | None:
 
 def bertscore_identity() -> str | None:
     """What scores depend on: the encoder's folder name, the layer, and the sha256 of its weights; None without one."""
-    return None if bertscore_missing() else _identity(Path(os.environ[MODEL_VARIABLE]), os.environ.get(LAYER_VARIABLE))
+    return None if bertscore_missing() else _identity(*_model())
 
 
 @lru_cache(maxsize=8)
-def _identity(folder: Path, _chosen_layer: str | None) -> str:
+def _identity(folder: Path, layer: int) -> str:
     digest = hashlib.sha256()
     for path in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
-    return f"{folder.name}, layer {_layer(folder)}, weights {digest.hexdigest()}"
+    return f"{folder.name}, layer {layer}, weights {digest.hexdigest()}"
 
 
 def bertscore_f1(prediction: str, reference: str) -> float | None:
@@ -59,8 +60,7 @@ def bertscore_f1(prediction: str, reference: str) -> float | None:
     """
     if bertscore_missing():
         return None
-    folder = os.environ[MODEL_VARIABLE]
-    key = (folder, prediction, reference)
+    key = (_model(), prediction, reference)
     if key not in _cache:
         prepare([prediction], [reference])
     return _cache[key]
@@ -76,30 +76,31 @@ def prepare(predictions: Sequence[str], references: Sequence[str], *, batch_size
     """
     if bertscore_missing():
         return
-    folder = os.environ[MODEL_VARIABLE]
-    pairs = {(p, r) for p, r in zip(predictions, references, strict=True) if (folder, p, r) not in _cache}
+    model = _model()
+    pairs = {(p, r) for p, r in zip(predictions, references, strict=True) if (model, p, r) not in _cache}
     for prediction, reference in pairs:
         if not prediction.strip() or not reference.strip():
-            _cache[folder, prediction, reference] = 0.0
+            _cache[model, prediction, reference] = 0.0
+    # By length, and then by text: the last digits of a score depend on its batch, and a set has no order of its own.
     todo = sorted(
-        (pair for pair in pairs if (folder, *pair) not in _cache), key=lambda pair: len(pair[0]) + len(pair[1])
+        (pair for pair in pairs if (model, *pair) not in _cache), key=lambda pair: (len(pair[0]) + len(pair[1]), pair)
     )
-    encoder = _encoder(folder) if todo else None
+    encoder = _encoder(*model) if todo else None
     for start in range(0, len(todo), batch_size):
         assert encoder is not None
         batch = todo[start : start + batch_size]
         for (prediction, reference), value in zip(batch, encoder.f1(batch), strict=True):
-            _cache[folder, prediction, reference] = value
+            _cache[model, prediction, reference] = value
 
 
 class _Encoder:
     """An encoder cut after the layer whose vectors are compared."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: Path, layer: int) -> None:
         import torch
         from transformers import AutoModel, AutoTokenizer
 
-        self.layer = _layer(Path(folder))
+        self.layer = layer
         self.torch = torch
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
@@ -148,12 +149,17 @@ class _Encoder:
 
 
 @lru_cache(maxsize=1)
-def _encoder(folder: str) -> _Encoder:
-    return _Encoder(folder)
+def _encoder(folder: Path, layer: int) -> _Encoder:
+    return _Encoder(folder, layer)
+
+
+def _model() -> _Model:
+    folder = Path(os.environ[MODEL_VARIABLE])
+    return folder, _layer(folder, os.environ.get(LAYER_VARIABLE))
 
 
 @lru_cache(maxsize=8)
-def _layer(folder: Path) -> int:
+def _layer(folder: Path, chosen: str | None) -> int:
     """The hidden layer to compare: set by the user, bert-score's choice for known encoders, else the last."""
     import json
 
@@ -161,7 +167,6 @@ def _layer(folder: Path) -> int:
         layers = int(json.loads((folder / "config.json").read_text(encoding="utf-8"))["num_hidden_layers"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ClueplusError(f"{MODEL_VARIABLE}: {folder}/config.json names no num_hidden_layers") from error
-    chosen = os.environ.get(LAYER_VARIABLE)
     if chosen:
         if not chosen.isdecimal() or int(chosen) > layers:
             raise ClueplusError(f"{LAYER_VARIABLE}={chosen}: the model has layers 0 to {layers}")

@@ -39,7 +39,7 @@ _LOOSE_LABELS = (
 
 # A number that is no part of a word, a decimal, a ratio, a date or a quantity.
 _UNIT = r"(?:%|[mk]?g|mcg|ml|years?|months?|weeks?|days?|hours?|minutes?|times|of|sentences?|errors?)"
-_ONE_ID = rf"(?<![\w-])(?<!\d[.,:])(-1|\d{{1,3}})(?![\w/%⁄]|[.,:-]\d|-\w| ?{_UNIT}(?![\w/]))"
+_ONE_ID = rf"(?<!\w)(?<!\d[.,:])(-1|\d{{1,3}})(?![\w/%⁄]|[.,:-]\d|-\w| ?{_UNIT}(?![\w/]))"
 _ID = _ONE_ID + rf"(?:,?(?: ?[,/&] ?| (?:or|and|to|-) )(?:sentence )?{_ONE_ID}|(?!,? or\b))"
 _NOT_RIGHT = r"(?! (?:is|are) (?:correct|right|fine))"
 _FIRST_ID = (re.compile(rf"\A[^\w-]*{_ID}(?:[^\n]*\n{_ONE_ID})?"),)

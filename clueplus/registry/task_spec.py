@@ -137,7 +137,7 @@ class TaskSpec(BaseModel):
     @model_validator(mode="after")
     def _complete(self) -> TaskSpec:
         metrics = [entry.get("metric") for entry in self.metric_list]
-        for name in ("score", *self.metadata.components, "unscorable"):
+        for name in ("score", *self.metadata.components, *self.metadata.beside, "unscorable"):
             if name not in metrics:
                 raise ValueError(f"metric_list lacks '{name}'")
         if self.fewshot_config.get("sampler") != "first_n":

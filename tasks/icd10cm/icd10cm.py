@@ -58,6 +58,8 @@ def _questions(table: Icd10cm) -> Iterator[list[dict[str, Any]]]:
         documents = [_question(table, codes, gold, level) for level in LEVELS]
         if None not in documents:
             yield [document for document in documents if document is not None]
+        if len(seen) == len(codes):
+            return
 
 
 def _question(table: Icd10cm, codes: Sequence[str], gold: str, level: str) -> dict[str, Any] | None:
@@ -81,20 +83,20 @@ def _question(table: Icd10cm, codes: Sequence[str], gold: str, level: str) -> di
 
 def _distractors(table: Icd10cm, candidates: Sequence[str], gold: str, level: str) -> list[str] | None:
     """Three different candidates, or None when there are not three with definitions of their own."""
-    texts = {table.descriptions[gold].casefold()}
+    related = [gold, *table.ancestors(gold), *table.descendants(gold)]
+    # By text, not by code: another code may have the definition of the gold's parent.
+    texts = {table.descriptions[code].casefold() for code in related if code in table.descriptions}
     if len({table.descriptions[code].casefold() for code in candidates[:1000]} - texts) < 3:
         return None
     chosen: list[str] = []
-    above = set(table.ancestors(gold))
     for draw in _draws(f"distractor {level} {gold}", len(candidates)):
-        code = candidates[draw]
-        text = table.descriptions[code].casefold()
-        if text not in texts and code not in above and gold not in table.ancestors(code):
+        text = table.descriptions[candidates[draw]].casefold()
+        if text not in texts:
             texts.add(text)
-            chosen.append(code)
+            chosen.append(candidates[draw])
         if len(chosen) == 3:
-            return chosen
-    return None
+            break
+    return chosen
 
 
 def _draws(purpose: str, size: int) -> Iterator[int]:

@@ -43,7 +43,7 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
 
 def _documents(files: Mapping[str, bytes], file: str) -> list[dict[str, Any]]:
     documents: list[dict[str, Any]] = []
-    cases: list[tuple[str, set[str]]] = []
+    cases: list[tuple[str, list[str]]] = []
     for row in read_csv(files, file, COLUMNS):
         if not row["Text ID"]:  # the withheld rows of another hospital, empty upstream
             continue
@@ -53,7 +53,7 @@ def _documents(files: Mapping[str, bytes], file: str) -> list[dict[str, Any]]:
         documents.append(
             {
                 "id": row["Text ID"],
-                "case": _case(row["Text ID"], set(sentences), cases),
+                "case": _case(row["Text ID"], sentences, cases),
                 "sentences": sentences,
                 "error_id": error_id,
                 "error_type": row["Error Type"] if error_id >= 0 else None,
@@ -63,13 +63,14 @@ def _documents(files: Mapping[str, bytes], file: str) -> list[dict[str, Any]]:
     return documents
 
 
-def _case(note: str, sentences: set[str], cases: list[tuple[str, set[str]]]) -> str:
-    """The id of the first note with at least half of the shorter one's sentences.
+def _case(note: str, sentences: list[str], cases: list[tuple[str, list[str]]]) -> str:
+    """The id of the first note with the same first sentence, or with at least half of the shorter one's sentences.
 
     Most notes come twice, once wrong and once right: the two are one case, and no independent evidence.
     """
     for first, known in cases:
-        if 2 * len(sentences & known) >= min(len(sentences), len(known)):
+        shared = len(set(sentences) & set(known))
+        if sentences[0] == known[0] or 2 * shared >= min(len(set(sentences)), len(set(known))):
             return first
     cases.append((note, sentences))
     return note

@@ -88,7 +88,8 @@ def test_one_changed_byte_in_any_source_file_is_found_and_the_file_named(name, t
 def test_meqsum_tests_on_all_its_questions(tmp_path, data_mirror):
     splits = load("meqsum", tmp_path, data_mirror)
     assert len(splits.test) == 1000
-    assert {d["question"].casefold() for d in splits.fewshot}.isdisjoint(d["question"].casefold() for d in splits.test)
+    test, fewshot = ({" ".join(d["question"].casefold().split()) for d in s} for s in (splits.test, splits.fewshot))
+    assert not test & fewshot
 
 
 def test_the_first_examples_of_meqsum_are_of_ordinary_length(tmp_path, data_mirror):
@@ -96,11 +97,11 @@ def test_the_first_examples_of_meqsum_are_of_ordinary_length(tmp_path, data_mirr
     assert all(30 <= len(document["question"].split()) <= 90 for document in examples)
 
 
-def test_medec_tests_on_597_notes_of_which_286_cases_come_twice(tmp_path, data_mirror):
+def test_medec_tests_on_597_notes_of_which_287_cases_come_twice(tmp_path, data_mirror):
     test = load("medec", tmp_path, data_mirror).test
     notes = Counter(Counter(document["case"] for document in test).values())
     assert len(test) == 597
-    assert notes == {1: 25, 2: 286}
+    assert notes == {1: 23, 2: 287}
 
 
 def test_of_the_two_notes_of_a_case_of_medec_one_has_an_error(tmp_path, data_mirror):
@@ -108,7 +109,7 @@ def test_of_the_two_notes_of_a_case_of_medec_one_has_an_error(tmp_path, data_mir
     for document in load("medec", tmp_path, data_mirror).test:
         cases[document["case"]].append(document["error_id"] >= 0)
     pairs = Counter(tuple(sorted(errors)) for errors in cases.values() if len(errors) == 2)
-    assert pairs == {(False, True): 285, (True, True): 1}  # one case comes with two errors and never without
+    assert pairs == {(False, True): 286, (True, True): 1}  # one case comes with two errors and never without
 
 
 def test_the_examples_of_medec_are_of_cases_that_are_not_tested(tmp_path, data_mirror):

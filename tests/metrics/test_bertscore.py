@@ -98,6 +98,16 @@ def test_scores_are_those_of_bert_score_in_batches_of_any_size(
 
 
 @needs_torch
+def test_another_layer_is_another_score_without_a_restart(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores, identities = set(), set()
+    for layer in range(LAYERS + 1):
+        monkeypatch.setenv(bertscore.LAYER_VARIABLE, str(layer))
+        scores.add(bertscore_f1("the knee", "pain in his left knee"))
+        identities.add(bertscore_identity())
+    assert len(scores) == len(identities) == LAYERS + 1
+
+
+@needs_torch
 def test_a_pair_alone_scores_as_in_a_batch(model: Path) -> None:
     alone = bertscore_f1("the knee", "pain in his left knee")
     forget()
@@ -105,24 +115,39 @@ def test_a_pair_alone_scores_as_in_a_batch(model: Path) -> None:
     assert bertscore_f1("the knee", "pain in his left knee") == pytest.approx(alone, abs=1e-6)
 
 
-@needs_torch
-def test_each_pair_is_embedded_once_in_batches_of_the_size_asked_for(
-    model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sizes = []
+@pytest.fixture
+def embedded(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, str]]]:
+    """The batches that the encoder is given."""
+    batches = []
     embed = bertscore._Encoder.f1
 
-    def counted(self: bertscore._Encoder, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        sizes.append(len(pairs))
+    def recorded(self: bertscore._Encoder, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        batches.append(list(pairs))
         return embed(self, pairs)
 
-    monkeypatch.setattr(bertscore._Encoder, "f1", counted)
+    monkeypatch.setattr(bertscore._Encoder, "f1", recorded)
+    return batches
+
+
+@needs_torch
+def test_each_pair_is_embedded_once_in_batches_of_the_size_asked_for(
+    model: Path, embedded: list[list[tuple[str, str]]]
+) -> None:
     predictions = ["pain", "fever", "knee", "knee"]
     prepare(predictions, ["what"] * 4, batch_size=2)
     prepare(predictions, ["what"] * 4)
     for prediction in predictions:
         bertscore_f1(prediction, "what")
-    assert sizes == [2, 1]
+    assert [len(batch) for batch in embedded] == [2, 1]
+
+
+@needs_torch
+def test_batches_do_not_depend_on_the_order_or_the_hashes_of_pairs(
+    model: Path, embedded: list[list[tuple[str, str]]]
+) -> None:
+    letters = "qwertyuiopasdfghjklzxcvbnm"
+    prepare([*letters, "knee"], ["pain"] * 27, batch_size=64)
+    assert embedded == [[*((letter, "pain") for letter in sorted(letters)), ("knee", "pain")]]
 
 
 @needs_torch

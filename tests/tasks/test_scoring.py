@@ -14,7 +14,8 @@ from clueplus.data import Library
 from clueplus.evaluation.task import LoadedTask, load_tasks
 from clueplus.metrics import bertscore
 from clueplus.registry import Catalog
-from tests.metrics.test_bertscore import build_tiny_bert, forget, needs_torch, one_thread
+from tests.metrics.test_bertscore import forget, needs_torch, one_thread
+from tests.support.tiny_encoder import build_tiny_bert
 
 TEXT_TASKS = ["aci_bench", "meqsum"]
 LABEL_TASKS = ["icd10cm", "medec"]
