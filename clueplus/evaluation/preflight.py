@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from clueplus.data import Library
 from clueplus.errors import ClueplusError, StoreError, did_you_mean
 from clueplus.evaluation.options import Options, Reporter
 from clueplus.evaluation.task import LoadedTask
@@ -21,6 +22,8 @@ LEAST_FREE_BYTES = 100_000_000
 
 def check_model(options: Options, catalog: Catalog, is_baseline: bool) -> None:
     """Refuses a model that can't be meant, before anything is loaded."""
+    if is_baseline and options.base_url:
+        raise ClueplusError(f"{options.model} answers by itself", fix="leave out --base-url, or name the served model")
     if is_baseline or options.base_url:
         return
     if options.model in catalog.models or "/" in options.model or Path(options.model).is_dir():
@@ -40,6 +43,13 @@ def check_variant(specs: Sequence[TaskSpec], variant: VariantName) -> None:
             f"{lacking[0]} has no variant '{variant}'",
             fix=f"it has {', '.join(specs[0].metadata.variants)}; leave it out with --tasks",
         )
+
+
+def check_data(specs: Sequence[TaskSpec], variant: VariantName, library: Library) -> None:
+    """Refuses absent or changed source files before a model is loaded."""
+    for spec in specs:
+        for source in spec.metadata.variants[variant].sources:
+            library.read(source)
 
 
 def check_writable(folder: Path) -> None:

@@ -20,6 +20,7 @@ from clueplus.evaluation.generate import Generation, generate
 from clueplus.evaluation.options import Options, Reporter, slug
 from clueplus.evaluation.plan import plan
 from clueplus.evaluation.preflight import (
+    check_data,
     check_model,
     check_variant,
     check_writable,
@@ -74,6 +75,7 @@ def evaluate(options: Options, reporter: Reporter) -> Run:
     variant: VariantName = options.variant or ("sample" if is_baseline else "official")
     check_model(options, catalog, is_baseline)
     check_variant(specs, variant)
+    check_data(specs, variant, Library.here(options.mirror))
     check_writable(options.results_dir)
     started = time.perf_counter()
     if is_baseline or options.base_url:

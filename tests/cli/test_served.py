@@ -121,9 +121,9 @@ def test_a_server_that_is_never_healthy_is_stopped(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("evaluate", "--model", "org/model", "--vllm-command", "no-such-vllm"), "no command 'no-such-vllm'"),
-        (("evaluate", "--model", "no-config", "--vllm-command", "python"), "no config.json"),
-        (("evaluate", "--model", "org/model", "--engine-args", "'open"), "--engine-args"),
+        (("evaluate", "--model", "org/model", "--variant", "sample", "--vllm-command", "no-such-vllm"), "no command"),
+        (("evaluate", "--model", "no-config", "--variant", "sample"), "no config.json"),
+        (("evaluate", "--model", "org/model", "--variant", "sample", "--engine-args", "'open"), "--engine-args"),
         (("serve", "nothing-known"), "unknown model"),
         (("serve", "baseline:majority"), "needs no server"),
         (("serve", "org/model", "--vllm-command", "no-such-vllm"), "no command"),
