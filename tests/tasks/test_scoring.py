@@ -107,6 +107,14 @@ def test_texts_of_another_document_score_low_and_half_of_them_between(name: str,
         assert broken[measure] + 0.1 < half[measure] < 0.9
 
 
+@pytest.mark.parametrize(("name", "field"), [("aci_bench", "note"), ("meqsum", "summary")])
+def test_text_tasks_report_the_f1_of_rouge_1_2_and_l(name: str, field: str) -> None:
+    # Shared: 4 of 4 and 6 words; 2 of 3 and 5 word pairs; a longest common subsequence of 2 words.
+    found = load(name, None).score({field: "a b x y z w"}, "x y a b")
+    assert [found[f"rouge_{kind}"] for kind in "12l"] == pytest.approx([0.8, 0.5, 0.4], abs=1e-12)
+    assert {key: found[key] for key in found["score"] if key in found} == {k: v for k, v in found["score"].items() if v}
+
+
 @pytest.mark.parametrize("name", LABEL_TASKS)
 def test_every_label_changed_scores_0(name: str, mirror: Path | None) -> None:
     task = load(name, mirror)
