@@ -112,7 +112,7 @@ def test_text_tasks_report_the_f1_of_rouge_1_2_and_l(name: str, field: str) -> N
     # Shared: 4 of 4 and 6 words; 2 of 3 and 5 word pairs; a longest common subsequence of 2 words.
     found = load(name, None).score({field: "a b x y z w"}, "x y a b")
     assert [found[f"rouge_{kind}"] for kind in "12l"] == pytest.approx([0.8, 0.5, 0.4], abs=1e-12)
-    assert {key: found[key] for key in found["score"] if key in found} == {k: v for k, v in found["score"].items() if v}
+    assert found["score"]["rouge_1"] == found["rouge_1"]
 
 
 @pytest.mark.parametrize("name", LABEL_TASKS)
