@@ -38,7 +38,7 @@ def score_task(
         limit: how many documents were asked for, for the record.
     """
     answers = [answer(request.key) for request in requests]
-    _prepare(task, requests, [a.text for a in answers if a], [r for r, a in zip(requests, answers, strict=True) if a])
+    _prepare(task, [a.text for a in answers if a], [r for r, a in zip(requests, answers, strict=True) if a])
     items = [_item(task, r, a, failures.get(r.key)) for r, a in zip(requests, answers, strict=True)]
     scored = [item for item in items if item.outcome != "infrastructure_error"]
     outcomes = Counter(item.outcome for item in items)
@@ -51,7 +51,7 @@ def score_task(
         scoring=SCORING,
         metric_models=_metric_models(task),
         shots=task.spec.num_fewshot,
-        decoding=task.decoding.record(),
+        decoding=requests[0].decoding.record(),
         prompts=sha256("".join(request.prompt_hash for request in requests)),
         documents=len(items),
         limit=limit,
@@ -67,7 +67,7 @@ def score_task(
     return record, items
 
 
-def _prepare(task: LoadedTask, requests: Sequence[Request], texts: Sequence[str], answered: Sequence[Request]) -> None:
+def _prepare(task: LoadedTask, texts: Sequence[str], answered: Sequence[Request]) -> None:
     """Lets slow metrics see all pairs at once; they then answer each item from memory."""
     if "bertscore_f1" in task.spec.metadata.components:
         bertscore.prepare([text.strip() for text in texts], [task.target(request.document) for request in answered])
@@ -205,7 +205,7 @@ def _trivial(task: LoadedTask, requests: Sequence[Request]) -> BaselineRecord:
     metadata = task.spec.metadata
     model = BaselineModel(metadata.trivial_baseline, {task.name: task.pool})
     replies = [model.reply(task.name, request.document) for request in requests]
-    _prepare(task, requests, replies, requests)
+    _prepare(task, replies, requests)
     results = [task.score(r.document, reply)["score"] for r, reply in zip(requests, replies, strict=True)]
     value = task.aggregate("score")(results) if results else math.nan
     if math.isnan(value):
