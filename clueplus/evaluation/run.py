@@ -41,7 +41,7 @@ from clueplus.evaluation.serving import serving, with_one_restart
 from clueplus.evaluation.store import ResponseStore
 from clueplus.evaluation.task import LoadedTask, load_tasks
 from clueplus.models import BaselineModel, EndpointModel, Model, Request
-from clueplus.models.base import Api
+from clueplus.models.base import Api, Order, Prompt
 from clueplus.models.server import served_model
 from clueplus.registry import Catalog, ModelSpec, TaskSpec, VariantName
 
@@ -171,12 +171,17 @@ class _Recorded:
         self.name = record.name
         self.concurrency = 1
         self.stop: tuple[str, ...] = tuple(record.spec["stop"]) if record.spec else ()
+        self.context: int | None = None
+        self.order: Order = "prefix"
         self.api: Api = "completions" if record.api == "completions" else "chat"
 
     def identity(self, task: str) -> dict[str, Any]:
         return self._record.identity[task]
 
     async def open(self) -> None:
+        raise NotImplementedError
+
+    async def count(self, prompt: Prompt) -> int | None:
         raise NotImplementedError
 
     async def answer(self, request: Request) -> Any:
@@ -217,8 +222,8 @@ async def _answer(
         if not options.fresh:
             store.load()
         requests = plan(tasks, model, options.limit)
-        if endpoint and endpoint.max_model_len:
-            note_long_prompts(requests, endpoint.max_model_len, reporter)
+        if endpoint and endpoint.context:
+            note_long_prompts(requests, endpoint.context, reporter)
         reporter.start(len({request.key for request in requests}))
         outcome = await generate(model, requests, store, fresh=options.fresh, progress=reporter.progress)
         return _Answered(model, tasks, requests, store, outcome)
@@ -275,7 +280,7 @@ def _model_record(model: Model, tasks: Sequence[LoadedTask], catalog: Catalog, o
         api=model.api,
         identity={task.name: model.identity(task.name) for task in tasks},
         host=urlsplit(model.base_url).netloc.rpartition("@")[2] if isinstance(model, EndpointModel) else None,
-        max_model_len=model.max_model_len if isinstance(model, EndpointModel) else None,
+        max_model_len=model.context if isinstance(model, EndpointModel) else None,
         spec=spec.model_dump(mode="json", exclude={"path"}) if spec else None,
     )
 

@@ -12,11 +12,16 @@ from clueplus.registry import Tier
 Message = dict[str, str]
 Prompt = str | list[Message]
 Api = Literal["chat", "completions"]
+Order = Literal["prefix", "length"]
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """How an answer is generated. Temperature 0 is greedy."""
+    """How an answer is generated. Temperature 0 is greedy.
+
+    Nothing else shapes the text: `top_p` and `repetition_penalty` are sent as 1, because servers would otherwise take
+    them from the model's generation config.
+    """
 
     max_tokens: int
     temperature: float
@@ -25,12 +30,23 @@ class Decoding:
 
     def record(self) -> dict[str, Any]:
         """The parameters as plain values, for keys and records."""
-        return {"max_tokens": self.max_tokens, "temperature": self.temperature, "stop": [*self.stop], "seed": self.seed}
+        return {
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+            "top_p": 1.0,
+            "repetition_penalty": 1.0,
+            "stop": [*self.stop],
+            "seed": self.seed,
+        }
 
 
 @dataclass(frozen=True)
 class Request:
-    """One answer that is wanted: the item `index` of `task`, as the rendered prompt."""
+    """One answer that is wanted: sample `sample` of the item `index` of `task`, as the rendered prompt.
+
+    `cut` counts the characters that were taken out of the document's middle to make the prompt fit. `refused` is the
+    reason why the request is not sent at all.
+    """
 
     task: str
     index: int
@@ -40,6 +56,9 @@ class Request:
     decoding: Decoding
     tier: Tier
     key: str
+    sample: int = 0
+    cut: int = 0
+    refused: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,11 +77,18 @@ class RequestFailedError(Exception):
 
 
 class Model(Protocol):
-    """What answers requests. `stop` ends its answers beside the task's own stop strings."""
+    """What answers requests.
+
+    `stop` ends its answers beside the task's own stop strings. `context` is the number of tokens that a prompt and its
+    answer may have together, None when nobody knows. `order` is how it likes its requests: equal beginnings together
+    ("prefix", for an engine with a prefix cache) or longest first ("length", for batches with padding).
+    """
 
     name: str
     concurrency: int
     stop: tuple[str, ...]
+    context: int | None
+    order: Order
 
     @property
     def api(self) -> Api:
@@ -79,6 +105,10 @@ class Model(Protocol):
         Raises:
             EndpointError: the model can't be used at all.
         """
+        ...
+
+    async def count(self, prompt: Prompt) -> int | None:
+        """The tokens of a prompt as the model reads it, template included; None when it can't be told."""
         ...
 
     async def answer(self, request: Request) -> Answer:
@@ -108,9 +138,9 @@ def characters(prompt: Prompt) -> int:
 def response_key(identity: Mapping[str, Any], api: Api, prompt_digest: str, decoding: Decoding, sample: int = 0) -> str:
     """The key under which an answer is stored and found; no two different questions to a model share one.
 
-    Its ingredients, and nothing else: the model's identity (weights hash, or served model and revision; of a baseline,
-    its rule and pool), the API and with it who applies the chat template, the rendered prompt, every decoding
-    parameter, and the number of the sample.
+    Its ingredients, and nothing else: the model's identity (weights hash, or served model and revision; the hash of its
+    chat template; of a baseline, its rule and pool), the API, the rendered prompt, every decoding parameter, and the
+    number of the sample.
     """
     return sha256(
         canonical_json(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from clueplus.errors import ClueplusError, did_you_mean
 from clueplus.files import canonical_json, sha256
-from clueplus.models.base import Answer, Api, Request
+from clueplus.models.base import Answer, Api, Order, Prompt, Request
 from clueplus.registry import TaskMetadata
 
 BASELINES = ("majority", "lead", "nearest")
@@ -84,6 +84,8 @@ class BaselineModel:
 
     concurrency = 1
     stop: tuple[str, ...] = ()
+    context: int | None = None
+    order: Order = "prefix"
     api: Api = "chat"
 
     def __init__(self, name: str, pools: Mapping[str, Pool]) -> None:
@@ -103,6 +105,10 @@ class BaselineModel:
 
     async def open(self) -> None:
         """Nothing to do."""
+
+    async def count(self, prompt: Prompt) -> int | None:
+        """Rules read no tokens."""
+        return None
 
     async def answer(self, request: Request) -> Answer:
         """The rule's answer."""

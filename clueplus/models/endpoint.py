@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from clueplus.errors import EndpointError, did_you_mean, one_line
 from clueplus.files import sha256
-from clueplus.models.base import Answer, Api, Request, RequestFailedError
+from clueplus.models.base import Answer, Api, Order, Prompt, Request, RequestFailedError
 
 API_KEY_VARIABLE = "CLUEPLUS_API_KEY"
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
@@ -54,7 +54,8 @@ class EndpointModel:
         self.base_url = normalise_url(base_url)
         self.concurrency = concurrency
         self.stop = tuple(stop)
-        self.max_model_len: int | None = None
+        self.context: int | None = None
+        self.order: Order = "prefix"
         self._api: Api = api
         self._revision = revision
         self._timeout = timeout
@@ -96,7 +97,7 @@ class EndpointModel:
             raise
         self._root = entry.get("root") if isinstance(entry.get("root"), str) else None
         length = entry.get("max_model_len")
-        self.max_model_len = length if isinstance(length, int) else None
+        self.context = length if isinstance(length, int) else None
         if self._root and Path(self._root).is_dir():
             self._weights = weights_fingerprint(Path(self._root))
 
@@ -104,6 +105,10 @@ class EndpointModel:
         """Closes the connections."""
         if self._session is not None:
             await self._session.close()
+
+    async def count(self, prompt: Prompt) -> int | None:
+        """Not told yet."""
+        return None
 
     async def answer(self, request: Request) -> Answer:
         """The server's answer, after retries."""
