@@ -100,6 +100,8 @@ def show_run(run: Run) -> None:
     average = record.average
     table.add_row("average", str(average.n), _percent(average), "", "", "", "", "")
     console.print(table)
+    for host in record.generation.retired:
+        console.print(f"  [yellow]-[/] {escape(host)} was lost; the others answered", highlight=False, soft_wrap=True)
     for task in record.tasks:
         console.print(_details(task), highlight=False, soft_wrap=True)
     reasons = {task.score.reason for task in record.tasks if task.score.value is None} | (
@@ -132,7 +134,9 @@ def _details(task: TaskRecord) -> str:
     parts = [
         f"{_SHORT.get(name, name)} {_percent(measure)}" for name, measure in {**task.components, **task.beside}.items()
     ]
-    return f"  {task.name}: {', '.join(parts)}"
+    more = [f"{task.samples} samples an item"] if task.samples > 1 else []
+    more += [f"{task.cut_prompts} prompts cut to fit"] if task.cut_prompts else []
+    return f"  {task.name}: {', '.join([*parts, *more])}"
 
 
 def _percent(measure: Measure) -> str:

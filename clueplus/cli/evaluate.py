@@ -26,8 +26,8 @@ HELP = """Evaluate a model on CLUE+ tasks and record the run.
 
 MODEL is baseline:majority, baseline:lead or baseline:nearest; or a name of `clueplus models list`, a hub id or a
 checkpoint's folder, which vLLM then serves on this machine for the time of the run; or, with --base-url, the name under
-which a server that runs already serves a model. Finished answers are stored at once: the same command continues a run
-that was interrupted."""
+which servers that run already serve a model. Finished answers are stored at once: the same command continues a run
+that was interrupted. Restricted documents go to this machine only, or to hosts that a data-use file names."""
 
 EXAMPLES = """Examples:
 
@@ -37,7 +37,16 @@ clueplus evaluate --model baseline:majority --variant official --tasks medec
 
 clueplus evaluate --model ./checkpoint --engine-args "--max-model-len 8192"
 
-clueplus evaluate --model my-checkpoint --base-url http://127.0.0.1:8000/v1 --limit 100"""
+clueplus evaluate --model my-checkpoint --base-url http://127.0.0.1:8000/v1 --limit 100
+
+clueplus evaluate --model ./checkpoint --replicas 4 --repeat 2"""
+
+
+class BackendOption(StrEnum):
+    """What runs a checkpoint on this machine."""
+
+    vllm = "vllm"
+    hf = "hf"
 
 
 class ApiOption(StrEnum):
@@ -60,20 +69,43 @@ def evaluate(
         typer.Option("--variant", help="Which documents. Default: official; sample for baselines."),
     ] = None,
     base_url: Annotated[
-        str | None, typer.Option("--base-url", metavar="URL", help="The server's API, http://HOST:PORT/v1.")
+        list[str] | None,
+        typer.Option("--base-url", metavar="URL", help="A server's API, http://HOST:PORT/v1; repeatable."),
     ] = None,
+    backend: Annotated[
+        BackendOption, typer.Option("--backend", help="Serve with vllm, or hf: transformers in this process.")
+    ] = BackendOption.vllm,
+    replicas: Annotated[int, typer.Option("--replicas", min=1, max=64, help="Servers to start.")] = 1,
     api: Annotated[
         ApiOption | None, typer.Option("--api", help="Default: what the model's file says, else chat.")
     ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Only the first N documents of each task.")
     ] = None,
+    samples: Annotated[
+        int, typer.Option("--samples", min=1, max=1000, help="Answers an item; needs --temperature.")
+    ] = 1,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", min=0, max=5, help="Default: the task's own, greedy.")
+    ] = None,
+    repeat: Annotated[
+        int, typer.Option("--repeat", min=1, max=100, help="Run the same work N times and tell what differs.")
+    ] = 1,
+    attest: Annotated[
+        Path | None,
+        typer.Option("--attest", metavar="FILE", help="Data-use file: hosts that may receive restricted text."),
+    ] = None,
     results_dir: Annotated[Path, typer.Option("--results-dir", metavar="DIR", help="Where runs are recorded.")] = Path(
         "results"
     ),
     mirror: Mirror = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Generate every answer anew, whatever is stored.")] = False,
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, max=4096, help="Requests in flight.")] = 32,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            "--concurrency", min=1, max=4096, help="Most requests in flight, each server (256); with hf, the batch (8)."
+        ),
+    ] = None,
     timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds for one try of a request.")] = 600.0,
     attempts: Annotated[int, typer.Option("--attempts", min=1, max=20, help="Tries of a request before it fails.")] = 5,
     vllm_command: VllmCommand = "vllm",
@@ -84,15 +116,21 @@ def evaluate(
     """Parses, runs, prints; the help text is HELP."""
     from clueplus.cli.console import ConsoleReporter, show_run
     from clueplus.evaluation.options import Options
-    from clueplus.evaluation.run import evaluate as run_evaluation
+    from clueplus.evaluation.run import evaluate_repeatedly
 
     options = Options(
         model=model,
         tasks=split_names(tasks),
         variant=variant.value if variant else None,
-        base_url=base_url,
+        base_urls=base_url or (),
+        backend=backend.value,
+        replicas=replicas,
         api=api.value if api else None,
         limit=limit,
+        samples=samples,
+        temperature=temperature,
+        repeat=repeat,
+        attest=attest,
         results_dir=results_dir,
         mirror=mirror,
         fresh=fresh,
@@ -104,8 +142,14 @@ def evaluate(
         engine_args=engine_args,
         command=["clueplus", *sys.argv[1:]],
     )
-    run = run_evaluation(options, ConsoleReporter())
+    runs = evaluate_repeatedly(options, ConsoleReporter())
     if as_json:
-        print_json(run.record.model_dump(mode="json"))
-    else:
+        print_json(runs[-1].record.model_dump(mode="json"))
+        return
+    for run in runs:
         show_run(run)
+    if len(runs) > 1:
+        from clueplus.cli.noise import show_noise
+        from clueplus.evaluation.noise import noise
+
+        show_noise(noise(runs))

@@ -26,7 +26,7 @@ def score(
 ) -> None:
     """Parses, scores, prints; the help text is HELP."""
     from clueplus.cli.console import show_run
-    from clueplus.evaluation.run import score as score_run
+    from clueplus.evaluation.rescore import score as score_run
 
     result = score_run(run, mirror=mirror, tasks_dirs=tasks_dir or ())
     if as_json:

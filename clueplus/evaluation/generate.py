@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from clueplus.errors import ClueplusError, EndpointError
-from clueplus.evaluation.store import ResponseStore
+from clueplus.evaluation.stores import Stores
 from clueplus.models import Model, Request, RequestFailedError
+from clueplus.models.base import Order, characters
+
+# So many requests refused in a row, and none answered: the rest would be refused as well.
+_HOPELESS = 64
 
 
 @dataclass
@@ -27,17 +31,17 @@ Progress = Callable[[Generation], None]
 async def generate(
     model: Model,
     requests: Sequence[Request],
-    store: ResponseStore,
+    stores: Stores,
     *,
     fresh: bool = False,
     progress: Progress | None = None,
 ) -> Generation:
-    """Answers every request that the store has no answer to.
+    """Answers every request that the store has no answer to; a complete store is compressed.
 
     Args:
         model: opened already.
-        requests: the plan; requests with one key are answered once.
-        store: loaded; opened for writing here.
+        requests: the plan; requests with one key are answered once, refused ones never.
+        stores: loaded; opened for writing here.
         fresh: answer also what the store has.
         progress: called after every answer.
 
@@ -45,9 +49,11 @@ async def generate(
         EndpointError: the endpoint died or refuses everything; answers so far are in the store.
         StoreError: the store can't be written.
     """
-    todo = {r.key: r for r in requests if fresh or store.get(r.key) is None}
-    outcome = Generation(reused=len({r.key for r in requests}) - len(todo))
-    queue = deque(todo.values())
+    refused = {r.key: r.refused for r in requests if r.refused}
+    todo = {r.key: r for r in requests if not r.refused and (fresh or stores.get(r) is None)}
+    outcome = Generation(reused=len({r.key for r in requests} - refused.keys() - todo.keys()))
+    outcome.failures.update(refused)
+    queue = deque(arranged(todo.values(), model.order))
     unlucky = 0
 
     async def worker() -> None:
@@ -59,26 +65,44 @@ async def generate(
             except RequestFailedError as error:
                 outcome.failures[request.key] = str(error)
                 unlucky += 1
-                if unlucky >= max(16, 2 * model.concurrency):
+                if unlucky >= _HOPELESS:
                     raise EndpointError(
                         f"{unlucky} requests failed in a row, the last one with: {error}",
                         fix="mend the endpoint and run the same command: finished answers are kept",
                     ) from error
             else:
-                store.append(request.key, answer)
+                stores.append(request, answer)
                 outcome.generated += 1
                 unlucky = 0
             if progress:
                 progress(outcome)
 
-    with store.writing():
+    with stores.writing():
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(model.concurrency, len(queue))):
                     group.create_task(worker())
         except* ClueplusError as errors:
             raise _told(errors.exceptions[0], outcome, len(todo)) from None
+        if not outcome.failures:
+            stores.compress()
     return outcome
+
+
+def arranged(requests: Iterable[Request], order: Order) -> list[Request]:
+    """The requests in the order that a model likes.
+
+    "prefix": in the order of their text, which puts those with the longest common beginnings next to each other, so
+    that an engine's prefix cache still holds it. "length": the longest first.
+    """
+    if order == "length":
+        return sorted(requests, key=lambda request: -characters(request.prompt))
+    return sorted(requests, key=lambda request: (_text(request), request.sample))
+
+
+def _text(request: Request) -> tuple[str, ...]:
+    prompt = request.prompt
+    return (prompt,) if isinstance(prompt, str) else tuple(message["content"] for message in prompt)
 
 
 def _told(error: BaseException, outcome: Generation, wanted: int) -> BaseException:

@@ -6,32 +6,46 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from clueplus.evaluation.generate import Generation
 from clueplus.models.base import Api
 from clueplus.registry import VariantName
+
+if TYPE_CHECKING:
+    from clueplus.evaluation.generate import Generation
+
+
+Backend = Literal["vllm", "hf"]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is asked to do; the fields are the command line's options."""
+    """What a run is asked to do; the fields are the command line's options.
+
+    `concurrency` None takes the default of what answers. `samples` above 1 needs a `temperature` above 0.
+    """
 
     model: str
     tasks: Sequence[str] = ("clueplus_open",)
     variant: VariantName | None = None
-    base_url: str | None = None
+    base_urls: Sequence[str] = ()
+    backend: Backend = "vllm"
     api: Api | None = None
     limit: int | None = None
+    samples: int = 1
+    temperature: float | None = None
+    repeat: int = 1
     results_dir: Path = Path("results")
     mirror: Path | None = None
     fresh: bool = False
     tasks_dirs: Sequence[Path] = ()
-    concurrency: int = 32
+    concurrency: int | None = None
     timeout: float = 600.0
     attempts: int = 5
+    replicas: int = 1
     vllm_command: str = "vllm"
     engine_args: str = ""
+    attest: Path | None = None
     command: Sequence[str] = field(default_factory=tuple)
 
 

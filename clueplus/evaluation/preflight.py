@@ -12,7 +12,7 @@ from clueplus.errors import ClueplusError, StoreError, did_you_mean
 from clueplus.evaluation.options import Options, Reporter
 from clueplus.evaluation.task import LoadedTask
 from clueplus.metrics.bertscore import bertscore_missing
-from clueplus.models import BASELINES, Request
+from clueplus.models import BASELINES, EndpointModel, Model, Request
 from clueplus.models.base import characters
 from clueplus.registry import Catalog, TaskSpec, VariantName
 
@@ -22,9 +22,13 @@ LEAST_FREE_BYTES = 100_000_000
 
 def check_model(options: Options, catalog: Catalog, is_baseline: bool) -> None:
     """Refuses a model that can't be meant, before anything is loaded."""
-    if is_baseline and options.base_url:
+    if is_baseline and options.base_urls:
         raise ClueplusError(f"{options.model} answers by itself", fix="leave out --base-url, or name the served model")
-    if is_baseline or options.base_url:
+    if options.base_urls and (options.backend == "hf" or options.replicas > 1 or options.engine_args):
+        raise ClueplusError("with --base-url nothing is started here", fix="leave out what starts it, or --base-url")
+    if options.backend == "hf" and (options.replicas > 1 or options.engine_args):
+        raise ClueplusError("--backend hf starts no server", fix="leave out --replicas and --engine-args")
+    if is_baseline or options.base_urls:
         return
     if options.model in catalog.models or "/" in options.model or Path(options.model).is_dir():
         return
@@ -80,12 +84,8 @@ def note_missing_metrics(tasks: Sequence[LoadedTask], reporter: Reporter) -> Non
             )
 
 
-def note_long_prompts(requests: Sequence[Request], context: int, reporter: Reporter) -> None:
-    """Tells which tasks have prompts that will hardly fit the served context, at four characters a token."""
-    for task in dict.fromkeys(request.task for request in requests):
-        own = [request for request in requests if request.task == task]
-        long = sum(characters(request.prompt) / 4 + request.decoding.max_tokens > context for request in own)
-        if long:
-            reporter.note(
-                f"{task}: about {long} of {len(own)} prompts may not fit the served context of {context} tokens"
-            )
+def note_uncountable_prompts(requests: Sequence[Request], model: Model, reporter: Reporter) -> None:
+    """Tells when nobody knows how much the model can read: a prompt that is too long then shows as a failure."""
+    longest = max((characters(request.prompt) for request in requests), default=0)
+    if model.context is None and isinstance(model, EndpointModel):
+        reporter.note(f"the endpoint does not tell its context; the longest prompt has {longest:,} characters")

@@ -34,10 +34,15 @@ class Measure(_Strict):
 
 
 class ItemRecord(_Strict):
-    """One item of one task. `id` and `cluster` are hashes for restricted data."""
+    """One answer to one item of one task. `id` and `cluster` are hashes for restricted data.
+
+    `cut` counts the characters taken out of the document so that the prompt fits. `answer_hash` tells whether two runs
+    gave the same text.
+    """
 
     task: str
     index: int
+    sample: int = 0
     id: str
     cluster: str
     document_hash: str
@@ -45,7 +50,9 @@ class ItemRecord(_Strict):
     response_key: str
     outcome: Outcome
     truncated: bool = False
+    cut: int = 0
     reason: str | None = None
+    answer_hash: str | None = None
     components: dict[str, float | None] = {}
     beside: dict[str, float] = {}
     groups: dict[str, str] = {}
@@ -71,7 +78,7 @@ class BaselineRecord(_Strict):
 
 
 class TaskRecord(_Strict):
-    """One task of a run."""
+    """One task of a run. `documents` are items, `outcomes` count answers: `samples` of each."""
 
     name: str
     version: int
@@ -83,9 +90,11 @@ class TaskRecord(_Strict):
     decoding: dict[str, Any]
     prompts: str
     documents: int
+    samples: int = 1
     limit: int | None
     outcomes: dict[Outcome, int]
     truncated: int
+    cut_prompts: int = 0
     score: Measure
     components: dict[str, Measure]
     beside: dict[str, Measure]
@@ -95,19 +104,26 @@ class TaskRecord(_Strict):
 
 
 class ModelRecord(_Strict):
-    """Which model answered, through which API."""
+    """Which model answered, through which API, on which hosts. `reasoning` are the marks of what is no answer."""
 
     name: str
-    kind: Literal["baseline", "endpoint"]
+    kind: Literal["baseline", "endpoint", "transformers"]
     api: str
     identity: dict[str, dict[str, Any]]
-    host: str | None = None
-    max_model_len: int | None = None
+    hosts: list[str] = []
+    engine: str | None = None
+    context: int | None = None
+    stop: list[str] = []
+    reasoning: tuple[str, str]
     spec: dict[str, Any] | None = None
 
 
 class GenerationRecord(_Strict):
-    """How the answers came about."""
+    """How the answers came about.
+
+    `store` is relative to the run's folder, `restricted_store` to the data folder. `retired` are endpoints that were
+    lost on the way. `data_use` is the attestation under which restricted text went to other hosts.
+    """
 
     requests: int
     reused: int
@@ -115,6 +131,9 @@ class GenerationRecord(_Strict):
     seconds: float
     concurrency: int
     store: str
+    restricted_store: str | None = None
+    retired: list[str] = []
+    data_use: dict[str, Any] | None = None
 
 
 class RunRecord(_Strict):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,26 +20,31 @@ from clueplus.models import Answer, BaselineModel, Request
 from clueplus.statistics.intervals import mean_of_means_interval
 
 SCORING = "clueplus-1"
+DEFAULT_REASONING = ("<think>", "</think>")
+_CATEGORY = re.compile(r"[\w /+-]{1,24}")
 _NOT_METRICS = frozenset({"score", "unscorable"})
 
 
 def score_task(
     task: LoadedTask,
     requests: Sequence[Request],
-    answer: Callable[[str], Answer | None],
+    answer: Callable[[Request], Answer | None],
     failures: Mapping[str, str],
     limit: int | None,
+    reasoning: tuple[str, str] = DEFAULT_REASONING,
 ) -> tuple[TaskRecord, list[ItemRecord]]:
     """The record of one task and its items.
 
     Args:
         task: whose `process_results` and aggregations are used, as stock lm-eval would.
         requests: the plan of this task.
-        answer: from a response key to the stored answer.
+        answer: from a request to the stored answer.
         failures: by response key, why there is none.
         limit: how many documents were asked for, for the record.
+        reasoning: the marks around what is no part of an answer.
     """
-    answers = [answer(request.key) for request in requests]
+    answers = [answer(request) for request in requests]
+    answers = [a and replace(a, text=without_reasoning(a.text, *reasoning)) for a in answers]
     _prepare(task, [a.text for a in answers if a], [r for r, a in zip(requests, answers, strict=True) if a])
     items = [_item(task, r, a, failures.get(r.key)) for r, a in zip(requests, answers, strict=True)]
     scored = [item for item in items if item.outcome != "infrastructure_error"]
@@ -53,10 +60,12 @@ def score_task(
         shots=task.spec.num_fewshot,
         decoding=requests[0].decoding.record(),
         prompts=sha256("".join(request.prompt_hash for request in requests)),
-        documents=len(items),
+        documents=len({item.index for item in items}),
+        samples=len({item.sample for item in items}),
         limit=limit,
         outcomes={name: outcomes.get(name, 0) for name in ("scored", "unscorable", "infrastructure_error")},
         truncated=sum(item.truncated for item in items),
+        cut_prompts=len({item.index for item in items if item.cut}),
         score=_score(task, scored),
         components={name: _component(task, name, scored) for name in metadata.components},
         beside={name: _beside(task, name, scored) for name in metadata.beside},
@@ -65,6 +74,11 @@ def score_task(
         failures=dict(Counter(item.reason for item in items if item.reason)),
     )
     return record, items
+
+
+def without_reasoning(text: str, start: str, end: str) -> str:
+    """The answer after what the model thought aloud; nothing when it never stopped thinking."""
+    return text.rpartition(end)[2].partition(start)[0]
 
 
 def _prepare(task: LoadedTask, texts: Sequence[str], answered: Sequence[Request]) -> None:
@@ -81,30 +95,41 @@ def _metric_models(task: LoadedTask) -> dict[str, str]:
 
 def _item(task: LoadedTask, request: Request, answer: Answer | None, failure: str | None) -> ItemRecord:
     metadata, document = task.spec.metadata, request.document
-    hidden = task.variant.tier == "restricted"
+    restricted = task.variant.tier == "restricted"
 
-    def label(value: Any) -> str:
+    def label(value: Any, hidden: bool = restricted) -> str:
         text = "none" if value is None else str(value)
         return sha256(text)[:16] if hidden else text
+
+    def group(value: Any) -> str:
+        # A group's name is a category, which a reader must see; anything longer might be a piece of a note.
+        return label(value, restricted and not _CATEGORY.fullmatch(str(value)))
 
     common: dict[str, Any] = {
         "task": task.name,
         "index": request.index,
+        "sample": request.sample,
+        "cut": request.cut,
         "id": label(document["id"]),
         "cluster": label(document[metadata.cluster]),
         "document_hash": document_hash(document),
         "prompt_hash": request.prompt_hash,
         "response_key": request.key,
-        "groups": {field: "none" if document[field] is None else str(document[field]) for field in metadata.breakdowns},
+        "groups": {field: group(document[field]) for field in metadata.breakdowns},
     }
     if answer is None:
         return ItemRecord(**common, outcome="infrastructure_error", reason=failure or "no answer in the store")
-    result = task.score(document, answer.text)
+    try:
+        result = task.score(document, answer.text)
+    except Exception as error:
+        # One bad row must not end the run; what the exception says may hold the row.
+        return ItemRecord(**common, outcome="infrastructure_error", reason=f"scoring failed: {type(error).__name__}")
     beside = {k: float(v) for k, v in result.items() if k in metadata.beside}
     return ItemRecord(
         **common,
         outcome="unscorable" if result["unscorable"] else "scored",
         truncated=answer.finish_reason == "length",
+        answer_hash=sha256(answer.text)[:16],
         components=result["score"],
         beside=beside,
         prompt_tokens=answer.prompt_tokens,
@@ -204,6 +229,7 @@ def _trivial(task: LoadedTask, requests: Sequence[Request]) -> BaselineRecord:
     """The task's trivial baseline on the same documents: a score means little without it."""
     metadata = task.spec.metadata
     model = BaselineModel(metadata.trivial_baseline, {task.name: task.pool})
+    requests = [request for request in requests if request.sample == 0]
     replies = [model.reply(task.name, request.document) for request in requests]
     _prepare(task, replies, requests)
     results = [task.score(r.document, reply)["score"] for r, reply in zip(requests, replies, strict=True)]

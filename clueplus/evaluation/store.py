@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
 import json
+import os
+import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,11 +23,19 @@ class ResponseStore:
     """An append-only JSON Lines file of answers; of two lines with one key, the later counts.
 
     A torn last line, left by a crash in the middle of a write, is cut off. Any other broken line is an error: the
-    answers around it are still good, so nothing is thrown away without the user's word.
+    answers around it are still good, so nothing is thrown away without the user's word. When a run is complete, its
+    lines move into a compressed archive beside the file (`.gz`, one member a run); the file itself stays, because it
+    is what writers lock.
+
+    Args:
+        path: the file.
+        private: whether its owner alone may read it and its folder.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, private: bool = False) -> None:
         self.path = path
+        self.archive = path.with_name(path.name + ".gz")
+        self._private = private
         self._answers: dict[str, Answer] = {}
         self._file: IO[bytes] | None = None
 
@@ -35,32 +47,16 @@ class ResponseStore:
         return self._answers.get(key)
 
     def load(self) -> ResponseStore:
-        """Reads the file, if there is one.
+        """Reads the archive and the file, as far as they exist.
 
         Raises:
-            StoreError: a line is broken (its number is named), or the file can't be read.
+            StoreError: a line is broken (its number is named), or a file can't be read.
         """
-        for number, line in enumerate(self._lines(), start=1):
-            try:
-                entry = json.loads(line)
-                answer = Answer(**entry["answer"])
-                if entry["check"] != _check(entry["key"], answer):
-                    raise ValueError
-            except (ValueError, KeyError, TypeError) as error:
-                raise StoreError(
-                    f"{self.path}: line {number} is corrupt",
-                    fix="delete that line to keep all other answers, or run with --fresh to generate everything anew",
-                ) from error
-            self._answers[entry["key"]] = answer
+        for path in (self.archive, self.path):
+            for number, line in enumerate(_whole_lines(path), start=1):
+                key, answer = _entry(line, path, number)
+                self._answers[key] = answer
         return self
-
-    def _lines(self) -> Iterator[bytes]:
-        try:
-            content = self.path.read_bytes() if self.path.exists() else b""
-        except OSError as error:
-            raise StoreError(f"can't read {self.path}: {error.strerror}") from error
-        whole, _, _torn = content.rpartition(b"\n")
-        return iter(whole.split(b"\n") if whole else [])
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -70,8 +66,11 @@ class ResponseStore:
             StoreError: another run writes to it, or it can't be written.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("a+b")
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if self._private else 0o777)
+            if self._private:
+                self.path.parent.chmod(0o700)
+            mode = 0o600 if self._private else 0o666
+            self._file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, mode), "a+b")
         except OSError as error:
             raise StoreError(
                 f"can't write {self.path}: {error.strerror}", fix="choose another --results-dir"
@@ -95,10 +94,17 @@ class ResponseStore:
 
     def _cut_torn_line(self) -> None:
         assert self._file is not None
-        self._file.seek(0)
-        content = self._file.read()
-        if content and not content.endswith(b"\n"):
-            self._file.truncate(content.rfind(b"\n") + 1)
+        end = self._file.seek(0, os.SEEK_END)
+        keep, block = end, 1 << 16
+        while keep > 0:
+            start = max(0, keep - block)
+            self._file.seek(start)
+            newline = self._file.read(keep - start).rfind(b"\n")
+            keep = start + newline + 1 if newline >= 0 else start
+            if newline >= 0:
+                break
+        if keep < end:
+            self._file.truncate(keep)
 
     def append(self, key: str, answer: Answer) -> None:
         """Adds one answer; it is in the file when this returns.
@@ -117,6 +123,68 @@ class ResponseStore:
                 fix="make space; the answers so far are kept, run the same command again",
             ) from error
         self._answers[key] = answer
+
+    def compress(self) -> None:
+        """Moves the file's lines into the archive. A crash in between leaves some in both, which does no harm.
+
+        A file with a broken line, which a fresh run did not look at, stays as it is: lines can be mended there.
+
+        Raises:
+            StoreError: the archive can't be written; the lines are still in the file.
+        """
+        assert self._file is not None, "compress needs writing()"
+        try:
+            lines = sum(1 for number, line in enumerate(_whole_lines(self.path), 1) if _entry(line, self.path, number))
+        except StoreError:
+            return
+        if not lines:
+            return
+        self._file.seek(0)
+        fresh = self.archive.with_name(self.archive.name + ".new")
+        try:
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
+                if self.archive.exists():
+                    with self.archive.open("rb") as old:
+                        shutil.copyfileobj(old, target)
+                with gzip.GzipFile(fileobj=target, mode="wb", mtime=0) as member:
+                    shutil.copyfileobj(self._file, member)
+                target.flush()
+                os.fsync(target.fileno())
+            if not self._private:
+                shutil.copymode(self.path, fresh)
+            fresh.replace(self.archive)
+            self._file.truncate(0)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise StoreError(f"can't write {self.archive}: {error.strerror}", fix="make space") from error
+
+
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a plain or compressed file that end with a newline: a torn last one is no line."""
+    if not path.exists():
+        return
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            yield from (line for line in file if line.endswith(b"\n"))
+    except (OSError, EOFError, zlib.error) as error:
+        raise StoreError(
+            f"can't read {path}: {getattr(error, 'strerror', None) or 'broken archive'}",
+            fix="restore it from a copy, or move it away to generate its answers anew",
+        ) from error
+
+
+def _entry(line: bytes, path: Path, number: int) -> tuple[str, Answer]:
+    try:
+        entry = json.loads(line)
+        answer = Answer(**entry["answer"])
+        if entry["check"] != _check(entry["key"], answer):
+            raise ValueError
+        return entry["key"], answer
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"{path}: line {number} is corrupt",
+            fix="delete that line to keep all other answers, or run with --fresh to generate everything anew",
+        ) from error
 
 
 def _check(key: str, answer: Answer) -> str:

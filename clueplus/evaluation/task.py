@@ -54,6 +54,24 @@ class LoadedTask:
         )
         return json.loads(rendered) if api == "chat" else rendered  # type: ignore[no-any-return]
 
+    def cut(self, document: Mapping[str, Any], characters: int) -> dict[str, Any]:
+        """The document with so many characters less in the middle of its longest text, and a mark in their place."""
+        name = self.spec.metadata.overlong.field
+        assert name is not None, "the task's policy is to refuse"
+        value = document[name]
+        if isinstance(value, str):
+            return {**document, name: cut_middle(value, characters)}
+        longest = max(range(len(value)), key=lambda place: len(value[place]))
+        return {**document, name: [*value[:longest], cut_middle(value[longest], characters), *value[longest + 1 :]]}
+
+    def cuttable(self, document: Mapping[str, Any]) -> int:
+        """The most characters that `cut` can take out of a document; 0 where the policy is to refuse."""
+        name = self.spec.metadata.overlong.field
+        if name is None:
+            return 0
+        value = document[name]
+        return len(value) if isinstance(value, str) else max(map(len, value), default=0)
+
     def target(self, document: Mapping[str, Any]) -> str:
         """The reference answer as text."""
         return str(self.lm_task.doc_to_target(document))
@@ -102,6 +120,15 @@ def load_tasks(specs: Sequence[TaskSpec], catalog: Catalog, variant: VariantName
             ) from error
         loaded.append(LoadedTask(spec, variant, Splits(lm_task.dataset["test"], lm_task.dataset["fewshot"]), lm_task))
     return loaded
+
+
+def cut_middle(text: str, characters: int) -> str:
+    """The text without so many characters around its middle; notes begin and end with what matters most."""
+    if characters <= 0:
+        return text
+    kept = max(0, len(text) - characters)
+    head = (kept + 1) // 2
+    return f"{text[:head].rstrip()}\n[...]\n{text[len(text) - (kept - head) :].lstrip()}"
 
 
 def _messages_as_json(messages: list[dict[str, str]], **_: Any) -> str:

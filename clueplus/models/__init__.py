@@ -2,7 +2,7 @@
 
 from clueplus.models.base import Answer, Decoding, Model, Request, RequestFailedError
 from clueplus.models.baselines import BASELINES, BaselineModel, Example, Pool
-from clueplus.models.endpoint import EndpointModel
+from clueplus.models.pool import EndpointModel
 
 __all__ = [
     "BASELINES",

@@ -107,8 +107,8 @@ class Model(Protocol):
         """
         ...
 
-    async def count(self, prompt: Prompt) -> int | None:
-        """The tokens of a prompt as the model reads it, template included; None when it can't be told."""
+    async def count(self, request: Request) -> int | None:
+        """The tokens of a request's prompt as the model reads it, template included; None when it can't be told."""
         ...
 
     async def answer(self, request: Request) -> Answer:

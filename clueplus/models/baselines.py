@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from clueplus.errors import ClueplusError, did_you_mean
 from clueplus.files import canonical_json, sha256
-from clueplus.models.base import Answer, Api, Order, Prompt, Request
+from clueplus.models.base import Answer, Api, Order, Request
 from clueplus.registry import TaskMetadata
 
 BASELINES = ("majority", "lead", "nearest")
@@ -106,7 +106,7 @@ class BaselineModel:
     async def open(self) -> None:
         """Nothing to do."""
 
-    async def count(self, prompt: Prompt) -> int | None:
+    async def count(self, request: Request) -> int | None:
         """Rules read no tokens."""
         return None
 

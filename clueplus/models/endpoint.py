@@ -1,186 +1,255 @@
-"""A client of any OpenAI-compatible endpoint: bounded, patient, and silent about prompts."""
+"""One server behind one base URL: what it serves, and one try of one request."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from clueplus.errors import EndpointError, did_you_mean, one_line
-from clueplus.files import sha256
-from clueplus.models.base import Answer, Api, Order, Prompt, Request, RequestFailedError
+from clueplus.errors import ClueplusError, EndpointError, did_you_mean, one_line
+from clueplus.models.base import Answer, Api, Prompt, Request
+from clueplus.models.limit import AdaptiveLimit
+from clueplus.models.template import PROBES, Template, read_template
+from clueplus.models.weights import weights_fingerprint
+from clueplus.models.wire import RetryableError, page_kind, payload, read_answer, refusal, tokenize_body
 
 API_KEY_VARIABLE = "CLUEPLUS_API_KEY"
-_RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-_TOO_LONG = ("context length", "context window", "too long", "maximum model length", "max_model_len", "maximum input")
+_PROBE_SECONDS = 60.0
+_FIX = "check --base-url and that the server is up, for example: vllm serve MODEL, then --base-url http://127.0.0.1:8000/v1"
 
 
-class EndpointModel:
-    """One served model behind one base URL (`http://host:port/v1`).
+class UnreachableError(Exception):
+    """Nobody listens, or the connection broke."""
 
-    A request is tried up to `attempts` times with exponential back-off and jitter; then a refused connection ends the
-    run (`EndpointError`), anything else fails that request alone (`RequestFailedError`).
+
+class Endpoint:
+    """A client of one OpenAI-compatible server. Redirects are not followed and proxies not used: text goes here only.
 
     Args:
         name: the served model's name, as `GET /models` lists it.
-        base_url: where the API is; a bare host gets "/v1".
+        base_url: where the API is (`http://host:port/v1`); a bare host gets "/v1".
         api: "chat" (the server applies its chat template) or "completions" (plain text).
-        revision: what is known of the weights, for the response key.
-        stop: strings that end an answer beside the task's own: the chat template's end token where a server ignores it.
-        concurrency: requests in flight.
+        concurrency: most requests in flight.
         timeout: seconds for one try.
+        restricted: whether restricted text may be sent here.
     """
 
     def __init__(
-        self,
-        name: str,
-        base_url: str,
-        *,
-        api: Api = "chat",
-        revision: str | None = None,
-        stop: Sequence[str] = (),
-        concurrency: int = 32,
-        timeout: float = 600.0,
-        attempts: int = 5,
-        backoff: float = 0.5,
+        self, name: str, base_url: str, *, api: Api, concurrency: int, timeout: float, restricted: bool
     ) -> None:
         self.name = name
         self.base_url = normalise_url(base_url)
-        self.concurrency = concurrency
-        self.stop = tuple(stop)
+        self.limit = AdaptiveLimit(concurrency)
         self.context: int | None = None
-        self.order: Order = "prefix"
+        self.template: Template | None = None
+        self.is_vllm = False
+        self.engine: str | None = None
         self._api: Api = api
-        self._revision = revision
         self._timeout = timeout
-        self._attempts = attempts
-        self._backoff = backoff
-        self._root: str | None = None
-        self._weights: str | None = None
+        self._restricted = restricted
+        self._served: dict[str, Any] = {}
         self._session: Any = None
 
     @property
-    def api(self) -> Api:
-        """The API that prompts are rendered for."""
-        return self._api
+    def host(self) -> str:
+        """Host and port, without user or password."""
+        return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
-    def identity(self, task: str) -> dict[str, Any]:
-        """The served model, where its weights come from, and a fingerprint of them when they lie on this machine."""
-        return {
-            "kind": "endpoint",
-            "model": self.name,
-            "root": None if self._weights else self._root,
-            "revision": self._revision,
-            "weights": self._weights,
-        }
+    def served(self) -> dict[str, Any]:
+        """What is known of the weights and the template: equal for two servers of one model."""
+        return self._served
 
     async def open(self) -> None:
-        """Connects and checks that the server is one, and serves this model."""
+        """Connects, and checks that the server is one, serves this model, and can do what the API needs.
+
+        Raises:
+            EndpointError: it can't be used; the message says why.
+        """
         import aiohttp
 
         key = os.environ.get(API_KEY_VARIABLE) or os.environ.get("OPENAI_API_KEY")
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self.concurrency),
+            connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=self._timeout),
             headers={"Authorization": f"Bearer {key}"} if key else {},
         )
         try:
-            entry = self._entry(await self._models())
-        except EndpointError:
+            await self._look()
+        except ClueplusError:
             await self.close()
             raise
-        self._root = entry.get("root") if isinstance(entry.get("root"), str) else None
-        length = entry.get("max_model_len")
-        self.context = length if isinstance(length, int) else None
-        if self._root and Path(self._root).is_dir():
-            self._weights = weights_fingerprint(Path(self._root))
+
+    async def move(self, base_url: str) -> None:
+        """Goes on with the same model at another address.
+
+        Raises:
+            EndpointError: what is served there is not the same.
+        """
+        before, self.base_url = self._served, normalise_url(base_url)
+        await self._look()
+        if self._served != before:
+            raise EndpointError(f"the weights of '{self.name}' changed during the run", fix="start the run again")
 
     async def close(self) -> None:
         """Closes the connections."""
         if self._session is not None:
             await self._session.close()
 
-    async def count(self, prompt: Prompt) -> int | None:
-        """Not told yet."""
-        return None
+    async def attempt(self, request: Request) -> Answer:
+        """One try.
 
-    async def answer(self, request: Request) -> Answer:
-        """The server's answer, after retries."""
+        Raises:
+            UnreachableError: the server is not there.
+            RetryableError: a fault that may pass.
+            RequestFailedError: the server refuses this request.
+            ClueplusError: the request holds restricted text, which may not be sent to this host.
+        """
         import aiohttp
 
-        reason, refused = "", False
-        for attempt in range(self._attempts):
-            if attempt:
-                # Jitter only spreads load; it has no part in any result, so it needs no seed.
-                await asyncio.sleep(self._backoff * 2 ** (attempt - 1) * (0.5 + random.random()))  # noqa: S311
-            try:
-                return await self._try(request)
-            except aiohttp.ClientConnectionError as error:
-                reason, refused = f"{self.base_url} does not answer ({type(error).__name__})", True
-            except TimeoutError:
-                reason, refused = f"no answer within {self._timeout:g} s", False
-            except _RetryableError as error:
-                reason, refused = str(error), False
-        if refused:
-            raise EndpointError(
-                reason, fix="start the server again, then run the same command: finished answers are kept"
-            )
-        raise RequestFailedError(f"{reason}, {self._attempts} times")
-
-    async def _try(self, request: Request) -> Answer:
+        self._guard(request)
         start = time.perf_counter()
         url = f"{self.base_url}/{'chat/completions' if self._api == 'chat' else 'completions'}"
-        async with self._session.post(url, json=self._payload(request)) as response:
-            body = await response.read()
-        if response.status in _RETRIED:
-            raise _RetryableError(f"HTTP {response.status}")
-        if response.status != 200:
-            raise RequestFailedError(_refusal(response.status, body, quote=request.tier != "restricted"))
-        return _parse(body, self._api, time.perf_counter() - start)
+        body = payload(request, self.name, self._api, vllm=self.is_vllm, template=self.template)
+        try:
+            async with self._session.post(url, json=body, allow_redirects=False) as response:
+                status, content = response.status, await response.read()
+        except TimeoutError as error:
+            raise RetryableError(f"no answer within {self._timeout:g} s", busy=True) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise UnreachableError(f"{self.base_url} does not answer ({type(error).__name__})") from error
+        return read_answer(status, content, request, self._api, time.perf_counter() - start)
 
-    def _payload(self, request: Request) -> dict[str, Any]:
-        decoding = request.decoding
-        return {
-            "model": self.name,
-            ("messages" if self._api == "chat" else "prompt"): request.prompt,
-            "max_tokens": decoding.max_tokens,
-            "temperature": decoding.temperature,
-            "stop": [*decoding.stop],
-            "seed": decoding.seed,
+    async def count(self, request: Request) -> int | None:
+        """The tokens of a request's prompt, template included; None where the server does not tell."""
+        self._guard(request)
+        if not self.is_vllm:
+            return None
+        chat = not isinstance(request.prompt, str)
+        special = self.template.add_special_tokens if chat and self.template else not chat
+        body = tokenize_body(self.name, request.prompt, generation_prompt=chat, special_tokens=special)
+        _, reply = await self._post_json(f"{self._root_url}/tokenize", body)
+        count = reply.get("count")
+        return count if isinstance(count, int) else None
+
+    def _guard(self, request: Request) -> None:
+        if request.tier == "restricted" and not self._restricted:
+            raise ClueplusError(
+                f"restricted text may not be sent to {self.host}", fix="name the host in a data-use file (--attest)"
+            )
+
+    @property
+    def _root_url(self) -> str:
+        return self.base_url.removesuffix("/v1")
+
+    async def _look(self) -> None:
+        models = await self._models()
+        entry = self._entry(models)
+        length = entry.get("max_model_len")
+        self.context = length if isinstance(length, int) else None
+        self.is_vllm = entry.get("owned_by") == "vllm"
+        if self.is_vllm:
+            await self._read_template()
+            self.engine = f"vllm {await self._version()}"
+        else:
+            await self._ask_one_token()
+        parents = [other for other in models if other["id"] == entry.get("parent")]
+        self._served = {
+            "served": [_origin(each) for each in (entry, *parents)],
+            "template": self.template.digest if self.template else None,
         }
+
+    async def _read_template(self) -> None:
+        if self._api == "completions":
+            return
+        replies = []
+        for probe in PROBES:
+            prompt: Prompt = probe.messages if probe.messages is not None else probe.text or ""
+            body = tokenize_body(
+                self.name,
+                prompt,
+                generation_prompt=probe.generation_prompt,
+                special_tokens=probe.special_tokens,
+            )
+            status, reply = await self._post_json(f"{self._root_url}/tokenize", {**body, "return_token_strs": True})
+            if status == 404:
+                return  # a proxy before vLLM that passes the API alone
+            if status != 200:
+                raise self._without_template(status, json.dumps(reply).encode())
+            replies.append(reply)
+        self.template = read_template(
+            [reply["tokens"] for reply in replies], [str(token) for token in replies[1]["token_strs"]]
+        )
+
+    async def _version(self) -> str:
+        import aiohttp
+
+        try:
+            async with self._session.get(f"{self._root_url}/version", allow_redirects=False) as response:
+                return str(json.loads(await response.read())["version"])
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError):
+            return "of unknown version"
+
+    async def _ask_one_token(self) -> None:
+        """Asks for one token of nothing in particular: a wrong API or key shows here and not in every answer."""
+        chat = self._api == "chat"
+        prompt = [{"role": "user", "content": "Hello"}] if chat else "Hello"
+        body = {"model": self.name, ("messages" if chat else "prompt"): prompt, "max_tokens": 1}
+        status, reply = await self._post_json(f"{self.base_url}/{'chat/completions' if chat else 'completions'}", body)
+        if status in (400, 401, 403, 404, 405, 422, 501):
+            raise self._without_template(status, json.dumps(reply).encode())
+
+    def _without_template(self, status: int, body: bytes) -> EndpointError:
+        if status in (401, 403):
+            return EndpointError(f"{self.base_url}: HTTP {status}", fix=f"set {API_KEY_VARIABLE} to the endpoint's key")
+        words = refusal(status, body, quote=True)
+        if "chat template" in words:
+            return EndpointError(
+                f"'{self.name}' has no chat template",
+                fix="ask as text with --api completions, or serve it with --engine-args '--chat-template FILE'",
+            )
+        if "template" in words.lower() or "jinja" in words.lower():
+            return EndpointError(f"the chat template of '{self.name}' fails: {words}", fix="mend the template")
+        other = "completions" if self._api == "chat" else "chat"
+        return EndpointError(f"{self.base_url} can't do the {self._api} API: {words}", fix=f"try --api {other}")
+
+    async def _post_json(self, url: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        import aiohttp
+
+        limit = aiohttp.ClientTimeout(total=_PROBE_SECONDS)
+        try:
+            async with self._session.post(url, json=body, allow_redirects=False, timeout=limit) as response:
+                status, content = response.status, await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise EndpointError(f"{url} does not answer ({type(error).__name__})", fix=_FIX) from error
+        try:
+            reply = json.loads(content)
+        except (ValueError, RecursionError):
+            reply = None
+        return status, reply if isinstance(reply, dict) else {}
 
     async def _models(self) -> list[dict[str, Any]]:
         import aiohttp
 
-        fix = "check --base-url and that the server is up, for example: vllm serve MODEL, then --base-url http://127.0.0.1:8000/v1"
+        url, limit = f"{self.base_url}/models", aiohttp.ClientTimeout(total=30)
         try:
-            async with self._session.get(
-                f"{self.base_url}/models", timeout=aiohttp.ClientTimeout(total=30)
-            ) as response:
+            async with self._session.get(url, allow_redirects=False, timeout=limit) as response:
                 status, body = response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise EndpointError(
-                f"the endpoint {self.base_url} does not answer ({type(error).__name__})", fix=fix
-            ) from error
+            what = f"the endpoint {self.base_url} does not answer ({type(error).__name__})"
+            raise EndpointError(what, fix=_FIX) from error
         if status in (401, 403):
-            raise EndpointError(
-                f"{self.base_url}/models: HTTP {status}", fix=f"set {API_KEY_VARIABLE} to the endpoint's key"
-            )
+            raise EndpointError(f"{url}: HTTP {status}", fix=f"set {API_KEY_VARIABLE} to the endpoint's key")
         try:
             data = json.loads(body)["data"]
             if status != 200 or not all(isinstance(entry["id"], str) for entry in data):
                 raise ValueError
-        except (ValueError, KeyError, TypeError) as error:
-            found = "HTML" if body.lstrip()[:1] == b"<" else "an empty page" if not body.strip() else "something else"
-            raise EndpointError(
-                f"{self.base_url}/models is not an OpenAI-compatible API: HTTP {status} with {found}", fix=fix
-            ) from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            what = f"{url} is not an OpenAI-compatible API: HTTP {status} with {page_kind(body)}"
+            raise EndpointError(what, fix=_FIX) from error
         return list(data)
 
     def _entry(self, models: list[dict[str, Any]]) -> dict[str, Any]:
@@ -193,8 +262,15 @@ class EndpointModel:
         )
 
 
-class _RetryableError(Exception):
-    """A fault that may pass: try again."""
+def _origin(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a served model's weights are from: a fingerprint when they lie on this machine, else what the server says.
+
+    An adapter's entry names its base model as `parent`, which has an entry of its own.
+    """
+    root = entry.get("root") if isinstance(entry.get("root"), str) else None
+    if root and Path(root).is_dir():
+        return {"root": None, "weights": weights_fingerprint(Path(root))}
+    return {"root": root, "weights": None}
 
 
 def normalise_url(url: str) -> str:
@@ -210,64 +286,3 @@ def normalise_url(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise EndpointError(f"'{one_line(url)}' is not a URL", fix="--base-url http://HOST:PORT/v1")
     return url if parts.path.strip("/") else f"{url}/v1"
-
-
-def weights_fingerprint(folder: Path) -> str:
-    """A sha256 that changes when the weights in a local folder do: names, sizes, times, and both ends of every file.
-
-    Reading whole checkpoints would take minutes; training rewrites the file, which changes its time and its content.
-    """
-    parts = []
-    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin"), folder / "config.json"]):
-        if path.is_file():
-            stat = path.stat()
-            with path.open("rb") as file:
-                head = file.read(1 << 20)
-                file.seek(max(0, stat.st_size - (1 << 20)))
-                parts.append([path.name, stat.st_size, stat.st_mtime_ns, sha256(head), sha256(file.read())])
-    return sha256(json.dumps(parts))
-
-
-def _refusal(status: int, body: bytes, *, quote: bool) -> str:
-    """Why a request was refused. The server's words are quoted only where no restricted text can be among them."""
-    text = body.decode("utf-8", "replace")
-    if any(phrase in text.lower() for phrase in _TOO_LONG):
-        return "prompt too long for the served context (raise the server's --max-model-len or leave the task out)"
-    try:
-        error = json.loads(text)
-        error = error.get("error", error)
-        words = str(error.get("message", "")) if isinstance(error, dict) else str(error)
-    except (ValueError, AttributeError):
-        words = "HTML page" if text.lstrip()[:1] == "<" else ""
-    return f"HTTP {status}{': ' + one_line(words)[:160] if words and quote else ''}"
-
-
-def _parse(body: bytes, api: Api, seconds: float) -> Answer:
-    """The answer in a response body.
-
-    Raises:
-        _RetryableError: the body is no completion: HTML from a proxy, nothing, NaN, a missing choice.
-    """
-    try:
-        data = json.loads(body)
-        choice = data["choices"][0]
-        text = choice["message"]["content"] if api == "chat" else choice["text"]
-    except (ValueError, KeyError, IndexError, TypeError) as error:
-        found = "HTML" if body.lstrip()[:1] == b"<" else "an empty body" if not body.strip() else "no completion"
-        raise _RetryableError(f"the endpoint returned {found} instead of an answer") from error
-    if text is None:  # a reasoning model that used up its budget, or a content filter: it answered nothing
-        text = ""
-    if not isinstance(text, str):
-        raise _RetryableError("the endpoint returned an answer that is not text")
-    usage = data.get("usage") if isinstance(data.get("usage"), dict) else {}
-    return Answer(
-        text=text,
-        finish_reason=choice.get("finish_reason") if isinstance(choice.get("finish_reason"), str) else None,
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        completion_tokens=_count(usage.get("completion_tokens")),
-        seconds=round(seconds, 4),
-    )
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and value >= 0 else None

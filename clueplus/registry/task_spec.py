@@ -55,6 +55,23 @@ class Lead(_Strict):
         return self
 
 
+class Overlong(_Strict):
+    """What happens to a prompt that does not fit the model's context, with room for the answer.
+
+    `refuse` leaves the item out, as an infrastructure error; `cut_middle` takes characters out of the middle of the
+    document's `field` (of the longest text, where that is a list) until the prompt fits.
+    """
+
+    policy: Literal["refuse", "cut_middle"] = "refuse"
+    field: str | None = None
+
+    @model_validator(mode="after")
+    def _field_to_cut(self) -> Overlong:
+        if (self.policy == "cut_middle") == (self.field is None):
+            raise ValueError("cut_middle needs 'field', refuse takes none")
+        return self
+
+
 class TaskMetadata(_Strict):
     """The part of a task that lm-eval does not know: provenance, scoring and what a reader must be told.
 
@@ -81,6 +98,7 @@ class TaskMetadata(_Strict):
     scoring: list[Literal["clueplus-1", "clue-2024"]] = Field(min_length=1)
     trivial_baseline: Literal["majority", "lead", "nearest"]
     lead: Lead
+    overlong: Overlong = Overlong()
     variants: dict[VariantName, Variant] = Field(min_length=1)
     superseded_by: str | None = None
 
@@ -91,7 +109,7 @@ class TaskMetadata(_Strict):
         for role, name in {"cluster": self.cluster, "input": self.input, "reference": self.reference}.items():
             if name not in self.fields:
                 raise ValueError(f"{role} names '{name}', which is not in fields")
-        for name in [*self.breakdowns, *([self.lead.field] if self.lead.field else [])]:
+        for name in [*self.breakdowns, *(name for name in (self.lead.field, self.overlong.field) if name)]:
             if name not in self.fields:
                 raise ValueError(f"'{name}' is not in fields")
         return self

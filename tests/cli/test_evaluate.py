@@ -1,3 +1,4 @@
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def test_an_endpoint_is_evaluated_with_its_own_answers(cli: Cli) -> None:
     record = record_of(result.out)
     assert record.tasks[0].score.value == pytest.approx(7 / 15)
     assert record.model.kind == "endpoint"
-    assert record.model.host == server.base_url.removeprefix("http://").removesuffix("/v1")
+    assert record.model.hosts[0] == server.base_url.removeprefix("http://").removesuffix("/v1")
     assert record.generation.generated == 15
 
 
@@ -210,7 +211,8 @@ def test_a_corrupt_store_is_one_line_and_is_left_as_it_is(cli: Cli) -> None:
         call = (*RUN, "--model", "fake", "--base-url", server.base_url, "--tasks", "medec")
         cli(*call)
         store = Path("results/fake/responses.jsonl")
-        lines = store.read_text().splitlines()
+        with gzip.open("results/fake/responses.jsonl.gz", "rt") as archive:
+            lines = archive.read().splitlines()
         store.write_text("\n".join([*lines[:4], lines[4][:50], *lines[5:]]) + "\n")
         before = store.read_bytes()
         result = cli(*call)
@@ -218,6 +220,7 @@ def test_a_corrupt_store_is_one_line_and_is_left_as_it_is(cli: Cli) -> None:
         assert "responses.jsonl: line 5 is corrupt" in result.error
         assert store.read_bytes() == before
         assert cli(*call, "--fresh").code == 0
+        assert store.read_bytes().startswith(before), "what may be mended is not compressed"
 
 
 def test_an_interrupt_ends_with_130_and_keeps_the_answers(cli: Cli) -> None:

@@ -57,7 +57,8 @@ def test_a_prompt_that_changed_since_is_refused(cli: Cli, run_folder: Path) -> N
 
 
 def test_a_lost_store_is_told(cli: Cli, run_folder: Path) -> None:
-    (run_folder.parent / "responses.jsonl").unlink()
+    for store in run_folder.parent.glob("responses.jsonl*"):
+        store.unlink()
     result = cli("score", run_folder)
     assert result.code == 2
     assert "no stored answers" in result.error

@@ -1,19 +1,21 @@
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clueplus.errors import EndpointError
-from clueplus.evaluation.generate import Generation, generate
+from clueplus.evaluation.generate import Generation, arranged, generate
 from clueplus.evaluation.store import ResponseStore
+from clueplus.evaluation.stores import Stores
 from clueplus.models import Answer, Decoding, Request, RequestFailedError
 
 
 class Scripted:
     """A model that answers its request's key, or raises what the script says."""
 
-    name, api, stop = "scripted", "chat", ()
+    name, api, stop, context, order = "scripted", "chat", (), None, "prefix"
 
     def __init__(self, script: dict[str, BaseException] | None = None, concurrency: int = 4) -> None:
         self.script, self.concurrency = script or {}, concurrency
@@ -39,12 +41,12 @@ class Scripted:
 
 
 def requests(count: int) -> list[Request]:
-    return [Request("t", n, {}, "p", "h", Decoding(1, 0.0, ()), "open", f"k{n}") for n in range(count)]
+    return [Request("t", n, {}, f"p{n:04}", "h", Decoding(1, 0.0, ()), "open", f"k{n}") for n in range(count)]
 
 
 def run(model: Scripted, wanted: list[Request], path: Path, **options: Any) -> tuple[Generation, ResponseStore]:
     store = ResponseStore(path).load()
-    return asyncio.run(generate(model, wanted, store, **options)), store  # type: ignore[arg-type]
+    return asyncio.run(generate(model, wanted, Stores(store, None), **options)), store  # type: ignore[arg-type]
 
 
 def test_every_request_is_answered_once_with_bounded_concurrency(tmp_path: Path) -> None:
@@ -91,9 +93,9 @@ def test_an_endpoint_that_dies_ends_the_run_and_what_is_finished_stays(tmp_path:
 def test_an_endpoint_that_refuses_everything_is_not_asked_for_hours(tmp_path: Path) -> None:
     script: dict[str, BaseException] = {f"k{n}": RequestFailedError("HTTP 400: bad template") for n in range(1000)}
     model = Scripted(script, concurrency=2)
-    with pytest.raises(EndpointError, match=r"16 requests failed in a row, the last one with: HTTP 400: bad template"):
+    with pytest.raises(EndpointError, match=r"64 requests failed in a row, the last one with: HTTP 400: bad template"):
         run(model, requests(1000), tmp_path / "r.jsonl")
-    assert len(model.asked) < 20
+    assert len(model.asked) < 70
 
 
 def test_scattered_failures_do_not_end_a_run(tmp_path: Path) -> None:
@@ -107,3 +109,39 @@ def test_progress_hears_of_every_request(tmp_path: Path) -> None:
     run(Scripted({"k1": RequestFailedError("x")}), requests(5), tmp_path / "r.jsonl",
         progress=lambda state: heard.append(state.generated + len(state.failures)))  # fmt: skip
     assert heard == [1, 2, 3, 4, 5]
+
+
+def test_a_complete_run_is_compressed_and_an_incomplete_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    run(Scripted({"k1": RequestFailedError("x")}), requests(5), path)
+    assert path.stat().st_size
+    assert not path.with_name("r.jsonl.gz").exists()
+    outcome, store = run(Scripted(), requests(5), path)
+    assert (outcome.reused, outcome.generated) == (4, 1)
+    assert path.stat().st_size == 0
+    assert store.archive.exists()
+    assert run(Scripted(), requests(5), path)[0].generated == 0
+
+
+def test_a_refused_request_is_never_asked(tmp_path: Path) -> None:
+    wanted = requests(3)
+    wanted[1] = replace(wanted[1], refused="too long")
+    model = Scripted()
+    outcome, _ = run(model, wanted, tmp_path / "r.jsonl")
+    assert "k1" not in model.asked
+    assert outcome.failures == {"k1": "too long"}
+    assert (outcome.generated, outcome.reused) == (2, 0)
+
+
+def test_requests_with_a_common_beginning_follow_each_other() -> None:
+    notes = ["note two", "note one"]
+    mixed = [
+        Request("t", n, {}, [{"role": "user", "content": f"{notes[n % 2]}: question {n}"}], "h",
+                Decoding(1, 0.0, ()), "open", f"k{n}") for n in range(6)
+    ]  # fmt: skip
+    assert [request.index for request in arranged(mixed, "prefix")] == [1, 3, 5, 0, 2, 4]
+
+
+def test_batches_get_the_longest_first() -> None:
+    mixed = [replace(request, prompt="x" * size) for request, size in zip(requests(3), (2, 9, 5), strict=True)]
+    assert [request.index for request in arranged(mixed, "length")] == [1, 2, 0]

@@ -32,7 +32,13 @@ def scored(task: LoadedTask, *, wrong: int = 0, missing: int = 0, cut: int = 0) 
         if left > missing:
             text = "nonsense" if left <= missing + wrong else task.target(request.document)
             answers[request.key] = Answer(text, "length" if number < cut else "stop", 5, 7)
-    return score_task(task, requests, answers.get, {requests[-1].key: "HTTP 400"} if missing else {}, None)
+    return score_task(
+        task,
+        requests,
+        lambda request: answers.get(request.key),
+        {requests[-1].key: "HTTP 400"} if missing else {},
+        None,
+    )
 
 
 def test_references_score_one(tasks: dict[str, LoadedTask]) -> None:

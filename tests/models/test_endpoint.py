@@ -2,15 +2,20 @@ import asyncio
 import json
 import os
 import socket
+import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
-from clueplus.errors import EndpointError
+from clueplus.errors import ClueplusError, EndpointError
 from clueplus.models import Answer, Decoding, EndpointModel, Request, RequestFailedError
-from clueplus.models.endpoint import normalise_url, weights_fingerprint
-from tests.support.fake_server import FakeServer, fake_server
+from clueplus.models.data_use import DataUse
+from clueplus.models.endpoint import normalise_url
+from clueplus.models.weights import weights_fingerprint
+from tests.support.fake_server import END, FakeServer, fake_server
 
 CANARY = "canary-patient-note-7431"
 
@@ -43,6 +48,7 @@ def test_a_chat_request_carries_the_prompt_and_every_decoding_parameter() -> Non
             "messages": [{"role": "user", "content": CANARY}],
             "max_tokens": 16,
             "temperature": 0.0,
+            "top_p": 1.0,
             "stop": ["\n\n"],
             "seed": 1234,
         }
@@ -170,7 +176,7 @@ def test_weights_on_this_machine_are_part_of_the_identity(tmp_path: Path) -> Non
             model = EndpointModel("fake", url)
             await model.open()
             await model.close()
-            assert model.max_model_len == 100
+            assert model.context == 100
             return model.identity("any")
 
         with fake_server() as server:
@@ -213,3 +219,166 @@ def test_what_people_paste_becomes_the_base_url(url: str) -> None:
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(EndpointError, match="not a URL"):
         normalise_url(url)
+
+
+def test_restricted_text_is_not_sent_where_it_may_not_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last line of defence; the preflight refuses such a run as a whole."""
+    monkeypatch.setattr("clueplus.models.data_use.is_loopback", lambda url: False)
+    with fake_server(vllm=True) as server:
+        with pytest.raises(ClueplusError, match="restricted text may not be sent"):
+            ask(server, request("restricted"))
+        with pytest.raises(ClueplusError, match="restricted text may not be sent"):
+            count(server, request("restricted"))
+        assert server.requests == []
+        assert ask(server, request("open")).text == "answer"
+        assert ask(server, request("restricted"), data_use=DataUse(who="a", agreement="b", hosts=["127.0.0.1"])).text
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(status: int) -> None:
+    with fake_server() as elsewhere:
+        headers = {"Location": f"{elsewhere.base_url}/chat/completions"}
+        with fake_server(lambda payload, number: web.Response(status=status, headers=headers)) as server:
+            with pytest.raises(RequestFailedError, match="redirects"):
+                ask(server)
+    assert elsewhere.requests == []
+
+
+def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_server() as proxy, fake_server() as server:
+        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.base_url.removesuffix("/v1"))
+        assert ask(server).text == "answer"
+    assert proxy.requests == []
+
+
+def count(server: FakeServer, wanted: Request, **options: Any) -> int | None:
+    async def run() -> int | None:
+        model = EndpointModel("fake", server.base_url, **options)
+        try:
+            await model.open()
+            return await model.count(wanted)
+        finally:
+            await model.close()
+
+    return asyncio.run(run())
+
+
+def test_vllm_gets_the_templates_end_token_and_neutral_sampling() -> None:
+    with fake_server(vllm=True) as server:
+        ask(server)
+    (payload,) = server.requests
+    assert payload["stop_token_ids"] == [zlib.crc32(END.encode())]
+    assert (payload["repetition_penalty"], payload["top_p"], payload["top_k"], payload["min_p"]) == (1.0, 1.0, 0, 0.0)
+    assert "add_special_tokens" not in payload, "the template writes the one BOS itself"
+
+
+def test_a_template_without_bos_gets_the_one_that_the_tokenizer_would_write() -> None:
+    with fake_server(vllm=True) as server:
+        server.template_bos = 0
+        ask(server)
+    assert server.requests[0]["add_special_tokens"] is True
+
+
+def test_a_template_with_two_bos_is_refused_before_anything_is_asked() -> None:
+    with fake_server(vllm=True) as server:
+        server.template_bos = 2
+        with pytest.raises(ClueplusError, match="begins with 2 beginning-of-sequence tokens"):
+            ask(server)
+    assert server.requests == []
+
+
+def test_the_template_is_part_of_the_identity() -> None:
+    def identity(bos: int) -> dict[str, Any]:
+        async def run(url: str) -> dict[str, Any]:
+            model = EndpointModel("fake", url)
+            await model.open()
+            await model.close()
+            return model.identity("any")
+
+        with fake_server(vllm=True) as server:
+            server.template_bos = bos
+            return asyncio.run(run(server.base_url))
+
+    assert identity(1) == identity(1)
+    assert identity(1) != identity(0)
+    assert len(identity(1)["template"]) == 64
+
+
+def test_a_model_without_a_template_is_told_how_to_be_asked() -> None:
+    with fake_server(vllm=True) as server:
+        server.no_template = True
+        with pytest.raises(EndpointError, match=r"'fake' has no chat template\. Fix: .*--api completions"):
+            ask(server)
+        assert ask(server, request(prompt="text"), api="completions").text == "answer"
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ((404, {"error": {"message": "Not Found"}}), "can't do the chat API.*--api completions"),
+        ((400, {"error": {"message": "default chat template is no longer allowed"}}), "has no chat template"),
+        ((400, {"error": {"message": "jinja2 undefined error"}}), "chat template of 'fake' fails"),
+        ((401, {}), "set CLUEPLUS_API_KEY"),
+    ],
+)
+def test_what_a_server_cannot_do_is_told_before_the_first_request(reply: Any, told: str) -> None:
+    with fake_server(lambda payload, number: reply) as server:
+        server.answers_probe = True
+        with pytest.raises(EndpointError, match=told):
+            ask(server)
+    assert server.requests == []
+
+
+def test_tokens_are_counted_as_the_model_reads_them() -> None:
+    with fake_server(vllm=True) as server:
+        chat = count(server, request(prompt=[{"role": "user", "content": "one two three"}]))
+        text = count(server, request(prompt="one two three"), api="completions")
+    assert chat == 1 + 5 + 1  # BOS, the user's turn, the assistant's beginning
+    assert text == 1 + 3
+    with fake_server() as other:
+        assert count(other, request()) is None
+
+
+def test_an_answer_ends_at_its_stop_string_whatever_the_server_did() -> None:
+    with fake_server(lambda payload, number: "the answer\n\nand more") as server:
+        answer = ask(server)
+    assert (answer.text, answer.finish_reason) == ("the answer", "stop")
+
+
+def test_a_server_that_is_not_vllm_gets_no_more_stop_strings_than_the_standard_allows() -> None:
+    stops = ("a", "b", "c", "d", "e")
+    wanted = replace(request(), decoding=Decoding(16, 0.0, stops))
+    with fake_server(lambda payload, number: "1 e 2") as plain, fake_server(vllm=True) as vllm:
+        assert ask(plain, wanted).text == "1 "
+        ask(vllm, wanted)
+    assert plain.requests[0]["stop"] == ["a", "b", "c", "d"]
+    assert vllm.requests[0]["stop"] == list(stops)
+
+
+def test_an_adapter_is_known_by_its_own_weights_and_its_base(tmp_path: Path) -> None:
+    for name in ("base", "adapter"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "base" / "model.safetensors").write_bytes(b"base")
+    (tmp_path / "adapter" / "adapter_model.safetensors").write_bytes(b"adapter")
+
+    def identity() -> dict[str, Any]:
+        async def run(url: str) -> dict[str, Any]:
+            model = EndpointModel("fake", url)
+            await model.open()
+            await model.close()
+            return model.identity("any")
+
+        with fake_server() as server:
+            entries = [
+                {"id": "fake", "root": str(tmp_path / "adapter"), "parent": "b"},
+                {"id": "b", "root": str(tmp_path / "base")},
+            ]
+            server.models_reply = (200, {"data": entries})
+            return asyncio.run(run(server.base_url))
+
+    before = identity()
+    (tmp_path / "base" / "model.safetensors").write_bytes(b"another base")
+    between = identity()
+    (tmp_path / "adapter" / "adapter_model.safetensors").write_bytes(b"another adapter")
+    assert len({json.dumps(found) for found in (before, between, identity())}) == 3

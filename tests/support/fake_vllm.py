@@ -37,7 +37,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         global answered
-        self.rfile.read(int(self.headers["Content-Length"]))
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if asked["max_tokens"] == 1:
+            self.reply(200, {"choices": [{"message": {"content": "Hi"}, "finish_reason": "length"}]})
+            return
         for name in ("die-after", "die-always"):
             limit = FOLDER / name
             if limit.exists() and answered >= int(limit.read_text()):
