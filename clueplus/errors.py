@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+_withheld: list[str] = []
+
+
+def withhold_messages(reason: str) -> None:
+    """From now on the text of unexpected exceptions is not shown, even for debugging: it may hold document text."""
+    _withheld.append(reason)
+
+
+def messages_withheld() -> str | None:
+    """Why the text of unexpected exceptions is not shown, or None."""
+    return _withheld[0] if _withheld else None
+
 
 class ClueplusError(Exception):
     """A user's mistake or a fault of their surroundings; the command line prints it as one line and exits with 2.

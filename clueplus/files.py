@@ -13,8 +13,13 @@ from typing import Any
 from clueplus.errors import StoreError
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
+def write_atomic(path: Path, content: bytes | str, *, private: bool = False) -> None:
     """Writes `content` to `path` by way of a temporary file beside it, so that a reader never sees half of it.
+
+    Args:
+        path: the file; its folder is made.
+        content: bytes, or text for UTF-8.
+        private: whether its owner alone may read it.
 
     Raises:
         StoreError: the folder can't be made or written, or the disk is full; nothing is left behind.
@@ -29,7 +34,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(0o600 if private else 0o644)
         temporary.replace(path)
     except OSError as error:
         raise StoreError(

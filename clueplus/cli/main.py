@@ -11,7 +11,7 @@ import typer
 
 from clueplus import __version__
 from clueplus.cli import data, evaluate, models, noise, score, serve, tasks
-from clueplus.errors import ClueplusError, one_line
+from clueplus.errors import ClueplusError, messages_withheld, one_line
 
 DEBUG_VARIABLE = "CLUEPLUS_DEBUG"
 INTERRUPTED = 130
@@ -83,7 +83,12 @@ def _explain(error: Exception) -> int:
     if os.environ.get(DEBUG_VARIABLE):
         import traceback
 
-        traceback.print_exc()
+        reason = messages_withheld()
+        if reason is None or isinstance(error, ClueplusError):
+            traceback.print_exception(error, chain=reason is None)
+        else:
+            _say("".join(traceback.format_tb(error.__traceback__)))
+            _say(f"{type(error).__name__}: its message is withheld, because {reason}")
     if isinstance(error, ClueplusError):
         text, code = str(error), error.exit_code
     elif hasattr(error, "format_message"):  # typer's own: an unknown option, a missing argument, a wrong type

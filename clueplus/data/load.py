@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, get_args
 
 from clueplus.data.documents import Document, Documents, Splits, check_splits
+from clueplus.data.imported import read_imported
 from clueplus.data.library import Library
 from clueplus.errors import DataError
 from clueplus.files import sha256
@@ -67,6 +68,10 @@ def _splits(folder: Path, metadata: TaskMetadata, variant: str, library: Library
         raise DataError(f"{folder.name} has no variant '{variant}'", fix=f"it has {', '.join(metadata.variants)}")
     if variant == "sample":
         return check_splits(_sample(folder / "sample.jsonl"), metadata, name)
+    if metadata.variants[variant].imported:
+        path, _ = read_imported(library.folder, folder.name, variant)
+        splits = check_splits(_sample(path), metadata, name)
+        return Splits(_fair_order(splits.test, metadata.cluster), splits.fewshot)
     files = {source.file: library.read(source) for source in metadata.variants[variant].sources}
     built = build(files)
     splits = check_splits(Splits(Documents(built["test"]), Documents(built["fewshot"])), metadata, name)

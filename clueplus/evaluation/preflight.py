@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clueplus.data import Library
+from clueplus.data.imported import read_imported
 from clueplus.errors import ClueplusError, StoreError, did_you_mean
 from clueplus.evaluation.options import Options, Reporter
 from clueplus.evaluation.task import LoadedTask
@@ -52,6 +53,8 @@ def check_variant(specs: Sequence[TaskSpec], variant: VariantName) -> None:
 def check_data(specs: Sequence[TaskSpec], variant: VariantName, library: Library) -> None:
     """Refuses absent or changed source files before a model is loaded."""
     for spec in specs:
+        if spec.metadata.variants[variant].imported:
+            read_imported(library.folder, spec.name, variant)
         for source in spec.metadata.variants[variant].sources:
             library.read(source)
 

@@ -76,6 +76,14 @@ def score_task(
     return record, items
 
 
+def _safely(task: LoadedTask, document: Mapping[str, Any], text: str) -> dict[str, Any] | str:
+    """The scores of one answer, or why there are none: one bad row must not end the run."""
+    try:
+        return task.score(document, text)
+    except Exception as error:
+        return f"scoring failed: {type(error).__name__}"  # what the exception says may hold the row
+
+
 def without_reasoning(text: str, start: str, end: str) -> str:
     """The answer after what the model thought aloud; nothing when it never stopped thinking."""
     return text.rpartition(end)[2].partition(start)[0]
@@ -119,11 +127,9 @@ def _item(task: LoadedTask, request: Request, answer: Answer | None, failure: st
     }
     if answer is None:
         return ItemRecord(**common, outcome="infrastructure_error", reason=failure or "no answer in the store")
-    try:
-        result = task.score(document, answer.text)
-    except Exception as error:
-        # One bad row must not end the run; what the exception says may hold the row.
-        return ItemRecord(**common, outcome="infrastructure_error", reason=f"scoring failed: {type(error).__name__}")
+    result = _safely(task, document, answer.text)
+    if isinstance(result, str):
+        return ItemRecord(**common, outcome="infrastructure_error", reason=result)
     beside = {k: float(v) for k, v in result.items() if k in metadata.beside}
     return ItemRecord(
         **common,
@@ -143,7 +149,7 @@ def _data(task: LoadedTask) -> DataRecord:
         variant=task.variant_name,
         tier=variant.tier,
         licence=variant.licence,
-        sources={source.file: source.sha256 for source in variant.sources},
+        sources=task.sources,
         documents=task.splits.digest(),
     )
 
@@ -232,7 +238,8 @@ def _trivial(task: LoadedTask, requests: Sequence[Request]) -> BaselineRecord:
     requests = [request for request in requests if request.sample == 0]
     replies = [model.reply(task.name, request.document) for request in requests]
     _prepare(task, replies, requests)
-    results = [task.score(r.document, reply)["score"] for r, reply in zip(requests, replies, strict=True)]
+    scored = [_safely(task, request.document, reply) for request, reply in zip(requests, replies, strict=True)]
+    results = [result["score"] for result in scored if isinstance(result, dict)]
     value = task.aggregate("score")(results) if results else math.nan
     if math.isnan(value):
         return BaselineRecord(

@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from clueplus.data import Library, Splits
-from clueplus.errors import ClueplusError
+from clueplus.data.imported import read_imported
+from clueplus.errors import ClueplusError, one_line, withhold_messages
 from clueplus.models import Decoding, Example, Pool
 from clueplus.models.base import Api, Prompt
 from clueplus.models.baselines import input_text
@@ -25,6 +26,7 @@ class LoadedTask:
     variant_name: VariantName
     splits: Splits
     lm_task: Any
+    sources: Mapping[str, str]
 
     @property
     def name(self) -> str:
@@ -103,6 +105,9 @@ def load_tasks(specs: Sequence[TaskSpec], catalog: Catalog, variant: VariantName
     from lm_eval.tasks import TaskManager
 
     _memoise_templates()
+    restricted = [spec.name for spec in specs if spec.metadata.variants[variant].tier == "restricted"]
+    if restricted:
+        withhold_messages(f"{restricted[0]} is restricted")
     manager = TaskManager(
         include_path=[str(folder) for folder in catalog.task_dirs],
         include_defaults=False,
@@ -115,11 +120,19 @@ def load_tasks(specs: Sequence[TaskSpec], catalog: Catalog, variant: VariantName
         except ClueplusError:
             raise
         except Exception as error:
-            raise ClueplusError(
-                f"{spec.path}: lm-eval can't build the task: {type(error).__name__}: {error}"
-            ) from error
-        loaded.append(LoadedTask(spec, variant, Splits(lm_task.dataset["test"], lm_task.dataset["fewshot"]), lm_task))
+            what = type(error).__name__ + ("" if restricted else f": {one_line(str(error))}")
+            raise ClueplusError(f"{spec.path}: lm-eval can't build the task: {what}") from error
+        splits = Splits(lm_task.dataset["test"], lm_task.dataset["fewshot"])
+        loaded.append(LoadedTask(spec, variant, splits, lm_task, _sources(spec, variant, library)))
     return loaded
+
+
+def _sources(spec: TaskSpec, variant: VariantName, library: Library) -> dict[str, str]:
+    """The sha256 of each file that the documents come from."""
+    chosen = spec.metadata.variants[variant]
+    if chosen.imported:
+        return dict(read_imported(library.folder, spec.name, variant)[1].sources)
+    return {source.file: source.sha256 for source in chosen.sources}
 
 
 def cut_middle(text: str, characters: int) -> str:

@@ -33,12 +33,24 @@ class SourceFile(_Strict):
 
 
 class Variant(_Strict):
-    """One set of documents of a task. An average never mixes variants of different names."""
+    """One set of documents of a task. An average never mixes variants of different names.
+
+    Documents are built from pinned `sources`, or were `imported` by the user from files that they hold.
+    """
 
     tier: Tier
     licence: str
     description: str
     sources: list[SourceFile] = []
+    imported: bool = False
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Variant:
+        if self.imported and self.sources:
+            raise ValueError("an imported variant has no sources of its own")
+        if self.tier == "restricted" and not self.imported:
+            raise ValueError("restricted documents are imported by the user")
+        return self
 
 
 class Lead(_Strict):

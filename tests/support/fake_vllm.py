@@ -41,6 +41,8 @@ class Handler(BaseHTTPRequestHandler):
         if asked["max_tokens"] == 1:
             self.reply(200, {"choices": [{"message": {"content": "Hi"}, "finish_reason": "length"}]})
             return
+        if (FOLDER / "print-prompts").exists():
+            print("RuntimeError: engine failed on", asked, flush=True)
         for name in ("die-after", "die-always"):
             limit = FOLDER / name
             if limit.exists() and answered >= int(limit.read_text()):

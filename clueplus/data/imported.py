@@ -1,0 +1,112 @@
+"""Documents that a user imported from credentialed files: canonical JSON Lines that their owner alone may read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from clueplus.errors import DataError
+from clueplus.files import canonical_json, sha256, write_atomic
+
+FOLDER = "restricted"
+
+
+class Manifest(BaseModel):
+    """What an import was made of and what came of it.
+
+    `sources` are the hashes of the user's files by name; `rejected` counts rows that were left out, by reason;
+    `notes` tell how the documents were made, where that changes what they are (a seed, a rewriting model).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: str
+    variant: str
+    documents_sha256: str
+    sources: dict[str, str]
+    splits: dict[str, int]
+    rejected: dict[str, int] = {}
+    notes: dict[str, Any] = {}
+
+
+def write_imported(
+    folder: Path,
+    task: str,
+    variant: str,
+    splits: Mapping[str, Iterable[Mapping[str, Any]]],
+    *,
+    sources: Mapping[str, str],
+    rejected: Mapping[str, int] | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> Manifest:
+    """Writes the documents of a variant and their manifest, readable by their owner alone.
+
+    Args:
+        folder: the data folder.
+        task: the task's id.
+        variant: the variant's name.
+        splits: documents by split, "test" and "fewshot".
+        sources: sha256 of the files they were made from, by name.
+        rejected: how many rows were left out, by reason.
+        notes: what else makes these documents what they are.
+
+    Raises:
+        StoreError: the folder can't be written.
+    """
+    lines, counts = [], {}
+    for split, documents in splits.items():
+        own = [canonical_json({"split": split, **document}) + "\n" for document in documents]
+        counts[split] = len(own)
+        lines += own
+    content = "".join(lines).encode()
+    manifest = Manifest(
+        task=task,
+        variant=variant,
+        documents_sha256=sha256(content),
+        sources=dict(sources),
+        splits=counts,
+        rejected=dict(rejected or {}),
+        notes=dict(notes or {}),
+    )
+    path = documents_path(folder, task, variant)
+    for parent in (path.parent.parent, path.parent):
+        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        parent.chmod(0o700)
+    write_atomic(path, content, private=True)
+    write_atomic(_manifest_path(path), json.dumps(manifest.model_dump(), indent=2) + "\n", private=True)
+    return manifest
+
+
+def read_imported(folder: Path, task: str, variant: str) -> tuple[Path, Manifest]:
+    """Where the documents of an imported variant lie, once they are those of their manifest.
+
+    Raises:
+        DataError: they were not imported here, or have changed since.
+    """
+    path = documents_path(folder, task, variant)
+    try:
+        manifest = Manifest.model_validate_json(_manifest_path(path).read_bytes())
+        found = sha256(path.read_bytes())
+    except OSError as error:
+        raise DataError(
+            f"no data: {task} ({variant}) was not imported into {folder}",
+            fix=f"clueplus data import {task} PATH, with the files you hold; or use another --variant",
+        ) from error
+    except ValidationError as error:
+        raise DataError(f"{_manifest_path(path)}: not a manifest", fix=f"clueplus data import {task} PATH") from error
+    if found != manifest.documents_sha256:
+        raise DataError(f"{path}: changed since it was imported", fix=f"clueplus data import {task} PATH")
+    return path, manifest
+
+
+def documents_path(folder: Path, task: str, variant: str) -> Path:
+    """Where imported documents lie under the data folder."""
+    return folder / FOLDER / task / f"{variant}.jsonl"
+
+
+def _manifest_path(documents: Path) -> Path:
+    return documents.with_suffix(".manifest.json")
