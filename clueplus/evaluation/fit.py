@@ -68,8 +68,9 @@ async def _fit_task(
             f" (the longest has {max(long.values())}, and the answer needs {requests[0].decoding.max_tokens})",
             fix="raise the server's --max-model-len, or leave the task out with --tasks",
         )
+    more = f", {refused} refused" if refused else ""
     reporter.note(
-        f"{task.name}: {len(long) - refused} of {items} prompts are cut in the middle to fit {context} tokens"
+        f"{task.name}: {len(long) - refused} of {items} prompts are cut in the middle to fit {context} tokens{more}"
     )
     return [
         replacement
