@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -24,7 +25,7 @@ class Documents(list[Document]):
         return dict.fromkeys(self[0]) if self else {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Splits:
     """The test documents of one variant, and the disjoint pool that few-shot examples come from, in a fixed order."""
 
@@ -38,7 +39,10 @@ class Splits:
 
 def documents_digest(documents: Iterable[Document]) -> str:
     """The sha256 over the canonical JSON of `documents`, one a line, in order."""
-    return sha256("".join(canonical_json(document) + "\n" for document in documents))
+    digest = hashlib.sha256()
+    for document in documents:
+        digest.update(canonical_json(document).encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()
 
 
 def document_hash(document: Mapping[str, Any]) -> str:
@@ -73,9 +77,9 @@ def check_splits(splits: Splits, metadata: TaskMetadata, name: str) -> Splits:
                 if not _CHECKS[kind](document[field]):
                     raise DataError(f"{name}: {split} row {row}: field '{field}' is not a non-empty {kind}")
     _check_ids(splits, name)
-    inputs = {canonical_json(document[metadata.input]) for document in splits.test}
+    inputs = {sha256(canonical_json(document[metadata.input])) for document in splits.test}
     for row, document in enumerate(splits.fewshot, start=1):
-        if canonical_json(document[metadata.input]) in inputs:
+        if sha256(canonical_json(document[metadata.input])) in inputs:
             raise DataError(f"{name}: few-shot row {row} has the same {metadata.input} as a test document")
     return splits
 

@@ -115,9 +115,9 @@ def _prepare(options: Options, reporter: Reporter) -> _Job:
     return _Job(options, catalog, list(specs), variant, data_use, restricted, sampling)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Answered:
-    """What generation leaves behind for scoring."""
+    """What generation leaves behind for scoring; without a `repr`, which asyncio takes of results: gigabytes of text."""
 
     model: Model
     tasks: list[LoadedTask]

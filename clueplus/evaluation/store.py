@@ -10,9 +10,8 @@ import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from clueplus.errors import StoreError
 from clueplus.files import sha256
@@ -37,6 +36,7 @@ class ResponseStore:
         self.archive = path.with_name(path.name + ".gz")
         self._private = private
         self._answers: dict[str, Answer] = {}
+        self._sound = False
         self._file: IO[bytes] | None = None
 
     def __len__(self) -> int:
@@ -56,6 +56,7 @@ class ResponseStore:
             for number, line in enumerate(_whole_lines(path), start=1):
                 key, answer = _entry(line, path, number)
                 self._answers[key] = answer
+        self._sound = True
         return self
 
     @contextmanager
@@ -79,6 +80,7 @@ class ResponseStore:
             with self._file:
                 self._lock()
                 self._cut_torn_line()
+                self._sound = self._sound or not self._file.seek(0, os.SEEK_END)
                 yield
         finally:
             self._file = None
@@ -113,9 +115,10 @@ class ResponseStore:
             StoreError: the disk is full or the file is gone.
         """
         assert self._file is not None, "append needs writing()"
-        entry = {"key": key, "answer": asdict(answer), "check": _check(key, answer)}
+        fields = json.dumps(vars(answer))
+        line = f'{{"key": {json.dumps(key)}, "answer": {fields}, "check": "{_check(key, fields)}"}}\n'
         try:
-            self._file.write(json.dumps(entry, ensure_ascii=True).encode("ascii") + b"\n")
+            self._file.write(line.encode("ascii"))
             self._file.flush()
         except OSError as error:
             raise StoreError(
@@ -127,17 +130,13 @@ class ResponseStore:
     def compress(self) -> None:
         """Moves the file's lines into the archive. A crash in between leaves some in both, which does no harm.
 
-        A file with a broken line, which a fresh run did not look at, stays as it is: lines can be mended there.
+        A file that was not read, as by a fresh run, stays as it is: a broken line can be mended there.
 
         Raises:
             StoreError: the archive can't be written; the lines are still in the file.
         """
         assert self._file is not None, "compress needs writing()"
-        try:
-            lines = sum(1 for number, line in enumerate(_whole_lines(self.path), 1) if _entry(line, self.path, number))
-        except StoreError:
-            return
-        if not lines:
+        if not self._sound or not self._file.seek(0, os.SEEK_END):
             return
         self._file.seek(0)
         fresh = self.archive.with_name(self.archive.name + ".new")
@@ -177,7 +176,7 @@ def _entry(line: bytes, path: Path, number: int) -> tuple[str, Answer]:
     try:
         entry = json.loads(line)
         answer = Answer(**entry["answer"])
-        if entry["check"] != _check(entry["key"], answer):
+        if entry["check"] != _check(entry["key"], json.dumps(entry["answer"])):
             raise ValueError
         return entry["key"], answer
     except (ValueError, KeyError, TypeError) as error:
@@ -187,7 +186,6 @@ def _entry(line: bytes, path: Path, number: int) -> tuple[str, Answer]:
         ) from error
 
 
-def _check(key: str, answer: Answer) -> str:
+def _check(key: str, fields: str) -> str:
     """A short checksum that finds a line changed by hand or by a disk."""
-    value: list[Any] = [key, answer.text, answer.finish_reason]
-    return sha256(json.dumps(value))[:12]
+    return sha256(f"{key} {fields}")[:12]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from clueplus.models.baselines import input_text
 from clueplus.registry import Catalog, TaskSpec, Variant, VariantName
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LoadedTask:
     """One task with the documents of one variant."""
 
@@ -46,15 +45,21 @@ class LoadedTask:
 
     def prompt(self, document: Mapping[str, Any], api: Api) -> Prompt:
         """The rendered prompt, few-shot examples included: messages for a chat API, else text."""
-        rendered = self.lm_task.fewshot_context(
+        messages: list[dict[str, str]] = []
+
+        def keep(turns: list[dict[str, str]], **_: Any) -> str:
+            messages.extend(dict(turn) for turn in turns)
+            return ""
+
+        rendered: str = self.lm_task.fewshot_context(
             document,
             num_fewshot=self.spec.num_fewshot,
             apply_chat_template=api == "chat",
             fewshot_as_multiturn=api == "chat",
-            chat_template=_messages_as_json if api == "chat" else None,
+            chat_template=keep if api == "chat" else None,
             gen_prefix=self.lm_task.doc_to_prefix(document),
         )
-        return json.loads(rendered) if api == "chat" else rendered  # type: ignore[no-any-return]
+        return messages if api == "chat" else rendered
 
     def cut(self, document: Mapping[str, Any], characters: int) -> dict[str, Any]:
         """The document with so many characters less in the middle of its longest text, and a mark in their place."""
@@ -142,10 +147,6 @@ def cut_middle(text: str, characters: int) -> str:
     kept = max(0, len(text) - characters)
     head = (kept + 1) // 2
     return f"{text[:head].rstrip()}\n[...]\n{text[len(text) - (kept - head) :].lstrip()}"
-
-
-def _messages_as_json(messages: list[dict[str, str]], **_: Any) -> str:
-    return json.dumps(messages, ensure_ascii=False)
 
 
 @lru_cache(maxsize=1)

@@ -40,7 +40,7 @@ class Decoding:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Request:
     """One answer that is wanted: sample `sample` of the item `index` of `task`, as the rendered prompt.
 
@@ -60,8 +60,12 @@ class Request:
     cut: int = 0
     refused: str | None = None
 
+    def __repr__(self) -> str:
+        """Where the request belongs: its texts may be restricted, and a `repr` ends in logs."""
+        return f"Request({self.task} {self.index}.{self.sample})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Answer:
     """A model's text. `finish_reason` is "length" when the token limit cut it; token counts are None where not told."""
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 from clueplus.errors import ClueplusError, EndpointError
@@ -178,34 +177,27 @@ class EndpointModel:
         failed, reason = 0, ""
         while failed < self._attempts:
             seat = await self._seat()
-            with self._taken(seat):
-                began = asyncio.get_running_loop().time()
-                try:
-                    answer = await seat.endpoint.attempt(request)
-                except UnreachableError as error:
-                    self._unreachable(seat, began, str(error))
-                    continue
-                except RetryableError as error:
-                    reason = str(error)
-                    self._faulty(seat, error)
-                else:
-                    seat.failures = seat.faults = 0
-                    seat.endpoint.limit.worked()
-                    return answer
+            seat.in_flight += 1
+            began = asyncio.get_running_loop().time()
+            try:
+                answer = await seat.endpoint.attempt(request)
+                seat.failures = seat.faults = 0
+                seat.endpoint.limit.worked()
+                return answer
+            except UnreachableError as error:
+                self._unreachable(seat, began, str(error))
+                continue
+            except RetryableError as error:
+                reason = str(error)
+                self._faulty(seat, error)
+            finally:
+                seat.in_flight -= 1
+                self._wake()
             failed += 1
             if failed < self._attempts:
                 # Jitter only spreads load; it has no part in any result, so it needs no seed.
                 await asyncio.sleep(self._backoff * 2 ** (failed - 1) * (0.5 + random.random()))  # noqa: S311
         raise RequestFailedError(f"{reason}, {self._attempts} times")
-
-    @contextmanager
-    def _taken(self, seat: _Seat) -> Iterator[None]:
-        seat.in_flight += 1
-        try:
-            yield
-        finally:
-            seat.in_flight -= 1
-            self._wake()
 
     async def _seat(self) -> _Seat:
         """The least loaded seat with room; waits for one.
@@ -228,6 +220,8 @@ class EndpointModel:
 
     def _wake(self) -> None:
         """Lets as many waiting requests look again as there may be room for."""
+        if not self._waiting:
+            return
         now = asyncio.get_running_loop().time()
         room = sum(seat.endpoint.limit.size - seat.in_flight for seat in self._seats if seat.room(now))
         if all(seat.state == "retired" for seat in self._seats):
