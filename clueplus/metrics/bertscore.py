@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ LAYER_VARIABLE = "CLUEPLUS_BERTSCORE_LAYER"
 # bert-score's published choice for SciBERT, a 12-layer encoder; other encoders have their own.
 _LAYERS = {"scibert": 8, "roberta-large": 17, "bert-base": 9}
 
+_WINDOW = 500_000  # characters
 _SPACED = {"RobertaTokenizer", "GPT2Tokenizer"}
 
 _Model = tuple[Path, int]  # its folder and the layer
@@ -71,7 +72,7 @@ def bertscore_f1(prediction: str, reference: str) -> float | None:
 def prepare(predictions: Sequence[str], references: Sequence[str], *, batch_size: int = 64) -> None:
     """Computes many pairs in batches, so that `bertscore_f1` answers from memory.
 
-    Pairs are sorted by length; each text of a batch is embedded once and matched on the device that torch offers.
+    Texts are sorted by length and embedded `batch_size` at a time, once each, on the device that torch offers.
 
     Raises:
         ClueplusError: the model can't be loaded.
@@ -87,12 +88,25 @@ def prepare(predictions: Sequence[str], references: Sequence[str], *, batch_size
     todo = sorted(
         (pair for pair in pairs if (model, *pair) not in _cache), key=lambda pair: (len(pair[0]) + len(pair[1]), pair)
     )
-    encoder = _encoder(*model) if todo else None
-    for start in range(0, len(todo), batch_size):
-        assert encoder is not None
-        batch = todo[start : start + batch_size]
-        for (prediction, reference), value in zip(batch, encoder.f1(batch), strict=True):
+    for window in _windows(todo):
+        for (prediction, reference), value in zip(window, _encoder(*model).f1(window, batch_size), strict=True):
             _cache[model, prediction, reference] = value
+
+
+def _windows(pairs: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """Pairs in groups whose token vectors fit in memory together: 0.4 GB for an encoder of 768 dimensions."""
+    window: list[tuple[str, str]] = []
+    size = 0
+    for pair in pairs:
+        # Four characters are about a token; of a long text only the first 512 tokens are embedded.
+        weight = sum(min(len(text), 2048) for text in pair)
+        if window and size + weight > _WINDOW:
+            yield window
+            window, size = [], 0
+        window.append(pair)
+        size += weight
+    if window:
+        yield window
 
 
 class _Encoder:
@@ -120,6 +134,9 @@ class _Encoder:
                 fix="use a BERT or a RoBERTa",
             )
         self.max_length = min(self.tokenizer.model_max_length, _positions(self.model))
+        layers = getattr(getattr(self.model, "encoder", None), "layer", None)
+        if layers is not None:  # what comes after is never looked at: a third of SciBERT
+            self.model.encoder.layer = layers[: self.layer]
 
     def vectors(self, texts: Sequence[str]) -> list[Any]:
         """One (tokens, hidden) tensor of unit vectors a text, with the special tokens at both ends."""
@@ -143,9 +160,9 @@ class _Encoder:
         batches = (ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size))
         return {text: row for batch in batches for text, row in zip(batch, self.vectors(batch), strict=True)}
 
-    def f1(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    def f1(self, pairs: Sequence[tuple[str, str]], batch_size: int = 64) -> list[float]:
         """BERTScore F1 of each (prediction, reference)."""
-        embedded = self._embedded({text for pair in pairs for text in pair}, len(pairs))
+        embedded = self._embedded({text for pair in pairs for text in pair}, batch_size)
         scores = []
         for prediction, reference in ((embedded[p], embedded[r]) for p, r in pairs):
             if len(prediction) <= 2 or len(reference) <= 2:

@@ -161,20 +161,6 @@ def test_a_model_without_tokens_at_both_ends_is_refused(model: Path, monkeypatch
 
 
 @needs_torch
-def test_a_reference_of_many_pairs_is_embedded_once_a_batch(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    embedded: list[str] = []
-    vectors = bertscore._Encoder.vectors
-
-    def recorded(self: bertscore._Encoder, texts: Sequence[str]) -> object:
-        embedded.extend(texts)
-        return vectors(self, texts)
-
-    monkeypatch.setattr(bertscore._Encoder, "vectors", recorded)
-    prepare(["pain", "fever", "knee", "what"], ["what", "what", "what", "pain"])
-    assert sorted(embedded) == ["fever", "knee", "pain", "what"]
-
-
-@needs_torch
 def test_another_layer_is_another_score_without_a_restart(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores, identities = set(), set()
     for layer in range(LAYERS + 1):
@@ -193,38 +179,60 @@ def test_a_pair_alone_scores_as_in_a_batch(model: Path) -> None:
 
 
 @pytest.fixture
-def embedded(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, str]]]:
-    """The batches that the encoder is given."""
-    batches = []
-    embed = bertscore._Encoder.f1
+def embedded(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The batches of texts that go through the encoder."""
+    batches: list[list[str]] = []
+    vectors = bertscore._Encoder.vectors
 
-    def recorded(self: bertscore._Encoder, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        batches.append(list(pairs))
-        return embed(self, pairs)
+    def recorded(self: bertscore._Encoder, texts: Sequence[str]) -> object:
+        batches.append(list(texts))
+        return vectors(self, texts)
 
-    monkeypatch.setattr(bertscore._Encoder, "f1", recorded)
+    monkeypatch.setattr(bertscore._Encoder, "vectors", recorded)
     return batches
 
 
 @needs_torch
-def test_each_pair_is_embedded_once_in_batches_of_the_size_asked_for(
-    model: Path, embedded: list[list[tuple[str, str]]]
-) -> None:
+def test_each_text_is_embedded_once_in_batches_of_the_size_asked_for(model: Path, embedded: list[list[str]]) -> None:
     predictions = ["pain", "fever", "knee", "knee"]
     prepare(predictions, ["what"] * 4, batch_size=2)
     prepare(predictions, ["what"] * 4)
     for prediction in predictions:
         bertscore_f1(prediction, "what")
-    assert [len(batch) for batch in embedded] == [2, 1]
+    assert embedded == [["knee", "pain"], ["what", "fever"]]
 
 
 @needs_torch
-def test_batches_do_not_depend_on_the_order_or_the_hashes_of_pairs(
-    model: Path, embedded: list[list[tuple[str, str]]]
-) -> None:
+def test_batches_do_not_depend_on_the_order_or_the_hashes_of_pairs(model: Path, embedded: list[list[str]]) -> None:
     letters = "qwertyuiopasdfghjklzxcvbnm"
     prepare([*letters, "knee"], ["pain"] * 27, batch_size=64)
-    assert embedded == [[*((letter, "pain") for letter in sorted(letters)), ("knee", "pain")]]
+    assert embedded == [[*sorted(letters), "knee", "pain"]]
+
+
+@needs_torch
+def test_many_pairs_are_matched_window_by_window(
+    model: Path, embedded: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictions, references = pairs()
+    prepare(predictions, references)
+    together = [bertscore_f1(p, r) for p, r in zip(predictions, references, strict=True)]
+    forget()
+    embedded.clear()
+    monkeypatch.setattr(bertscore, "_WINDOW", 500)
+    prepare(predictions, references)
+    assert [bertscore_f1(p, r) for p, r in zip(predictions, references, strict=True)] == pytest.approx(
+        together, abs=1e-6
+    )
+    assert len(embedded) > 5
+    # A window holds 500 characters, or a single pair that is longer than that.
+    assert all(sum(map(len, batch)) <= 500 or len(batch) <= 2 for batch in embedded)
+
+
+@needs_torch
+def test_the_layers_after_the_compared_one_are_not_run(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(bertscore.LAYER_VARIABLE, "1")
+    encoder = bertscore._encoder(*bertscore._model())
+    assert len(encoder.model.encoder.layer) == 1
 
 
 @needs_torch
