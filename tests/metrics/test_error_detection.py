@@ -61,6 +61,12 @@ def test_a_measure_without_notes_has_a_reason_and_no_value() -> None:
     assert found.by_error_type == {}
 
 
+def test_any_negative_number_leaves_a_note_alone_but_only_one_is_the_answer() -> None:
+    found = error_detection([Judged(-2, -1)])
+    assert found.clean_note_accuracy.value == found.flag_accuracy.value == 1.0
+    assert found.accuracy.value == 0.0
+
+
 @pytest.mark.parametrize("note", [Judged(0, -2), Judged(0, -1, "diagnosis")])
 def test_a_note_that_contradicts_itself_is_refused(note: Judged) -> None:
     with pytest.raises(ValueError, match=str(note.truth)):

@@ -88,6 +88,7 @@ SAYS = {
     "No effusion\n2. Pneumothorax": "EF- PX+",
     "no effusion\nPneumothorax": "EF- PX+",
     "No large\npneumothorax": "PX- NF+",
+    "NO PLEURAL\nEFFUSION": "EF- NF+",
     "Atelectasis is possible, effusion": "AT? EF+",
     # parts of the chest and their adjectives
     "The heart is enlarged": "CM+",
@@ -106,6 +107,7 @@ SAYS = {
     "Osseous structures are intact": "FX- NF+",
     "The lungs are not clear": "",
     "Enlarged liver. Clear heart.": "",
+    "Enlarged spleen seen just below the heart": "",
     # nothing about the chest, or nothing seen
     "No acute cardiopulmonary process.": "NF+",
     "Normal chest radiograph": "NF+",

@@ -64,6 +64,12 @@ def test_a_comma_separated_table_with_other_columns_and_quotes(tmp_path: Path) -
     assert TermTable(path).concepts(["chest pain", "pain chest", "Fever!"]) == [set(), {"C1"}, {"C2"}]
 
 
+def test_a_lone_quotation_mark_does_not_swallow_the_lines_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "terms.tsv"
+    path.write_text('cui\tterm\nC1\t"cold\nC2\tfever\n')
+    assert TermTable(path).concepts(["cold", "fever"]) == [{"C1"}, {"C2"}]
+
+
 def test_an_ambiguous_term_has_its_first_concept(tmp_path: Path) -> None:
     path = tmp_path / "terms.tsv"
     path.write_text("cui\tterm\nC1\tcold\nC2\tCold\n")
