@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SMALL = {
     "rouge.py": ["--pairs", "4", "--words", "60", "--peer-pairs", "4", "--json"],
     "start_up.py": ["--runs", "1", "--json"],
+    "text_metrics.py": ["--pairs", "4", "--words", "8", "--texts", "4", "--terms", "50", "--json"],
 }
 
 

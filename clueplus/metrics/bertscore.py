@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ MODEL_VARIABLE = "CLUEPLUS_BERTSCORE_MODEL"
 LAYER_VARIABLE = "CLUEPLUS_BERTSCORE_LAYER"
 # bert-score's published choice for SciBERT, a 12-layer encoder; other encoders have their own.
 _LAYERS = {"scibert": 8, "roberta-large": 17, "bert-base": 9}
+
+_WINDOW = 500_000  # characters
+_SPACED = {"RobertaTokenizer", "GPT2Tokenizer"}
 
 _Model = tuple[Path, int]  # its folder and the layer
 _cache: dict[tuple[_Model, str, str], float] = {}
@@ -69,7 +72,7 @@ def bertscore_f1(prediction: str, reference: str) -> float | None:
 def prepare(predictions: Sequence[str], references: Sequence[str], *, batch_size: int = 64) -> None:
     """Computes many pairs in batches, so that `bertscore_f1` answers from memory.
 
-    Texts are sorted by length, embedded once each, and matched on the device that torch offers.
+    Texts are sorted by length and embedded `batch_size` at a time, once each, on the device that torch offers.
 
     Raises:
         ClueplusError: the model can't be loaded.
@@ -85,12 +88,25 @@ def prepare(predictions: Sequence[str], references: Sequence[str], *, batch_size
     todo = sorted(
         (pair for pair in pairs if (model, *pair) not in _cache), key=lambda pair: (len(pair[0]) + len(pair[1]), pair)
     )
-    encoder = _encoder(*model) if todo else None
-    for start in range(0, len(todo), batch_size):
-        assert encoder is not None
-        batch = todo[start : start + batch_size]
-        for (prediction, reference), value in zip(batch, encoder.f1(batch), strict=True):
+    for window in _windows(todo):
+        for (prediction, reference), value in zip(window, _encoder(*model).f1(window, batch_size), strict=True):
             _cache[model, prediction, reference] = value
+
+
+def _windows(pairs: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """Pairs in groups whose token vectors fit in memory together: 0.4 GB for an encoder of 768 dimensions."""
+    window: list[tuple[str, str]] = []
+    size = 0
+    for pair in pairs:
+        # Four characters are about a token; of a long text only the first 512 tokens are embedded.
+        weight = sum(min(len(text), 2048) for text in pair)
+        if window and size + weight > _WINDOW:
+            yield window
+            window, size = [], 0
+        window.append(pair)
+        size += weight
+    if window:
+        yield window
 
 
 class _Encoder:
@@ -98,13 +114,13 @@ class _Encoder:
 
     def __init__(self, folder: Path, layer: int) -> None:
         import torch
-        from transformers import AutoModel, AutoTokenizer
+        from transformers import AutoModel
 
         self.layer = layer
         self.torch = torch
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self.tokenizer = _tokenizer(folder)
             self.model = (
                 AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).to(self.device).eval()
             )
@@ -112,8 +128,15 @@ class _Encoder:
             raise ClueplusError(
                 f"{MODEL_VARIABLE}: {folder} can't be loaded as an encoder ({type(error).__name__})"
             ) from error
-        limit = getattr(self.model.config, "max_position_embeddings", 512)
-        self.max_length = min(self.tokenizer.model_max_length, limit)
+        if self.tokenizer.num_special_tokens_to_add() != 2 or self.tokenizer.pad_token is None:
+            raise ClueplusError(
+                f"{MODEL_VARIABLE}: {folder} is no encoder that puts a token before and one after a text",
+                fix="use a BERT or a RoBERTa",
+            )
+        self.max_length = min(self.tokenizer.model_max_length, _positions(self.model))
+        layers = getattr(getattr(self.model, "encoder", None), "layer", None)
+        if layers is not None:  # what comes after is never looked at: a third of SciBERT
+            self.model.encoder.layer = layers[: self.layer]
 
     def vectors(self, texts: Sequence[str]) -> list[Any]:
         """One (tokens, hidden) tensor of unit vectors a text, with the special tokens at both ends."""
@@ -131,11 +154,17 @@ class _Encoder:
         lengths = encoded["attention_mask"].sum(dim=1).tolist()
         return [row[:length] for row, length in zip(hidden, lengths, strict=True)]
 
-    def f1(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    def _embedded(self, texts: Iterable[str], batch_size: int) -> dict[str, Any]:
+        """The vectors of each text; those of like length go together, so that little is padded."""
+        ordered = sorted(texts, key=lambda text: (len(text), text))
+        batches = (ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size))
+        return {text: row for batch in batches for text, row in zip(batch, self.vectors(batch), strict=True)}
+
+    def f1(self, pairs: Sequence[tuple[str, str]], batch_size: int = 64) -> list[float]:
         """BERTScore F1 of each (prediction, reference)."""
-        vectors = self.vectors([text for pair in pairs for text in pair])
+        embedded = self._embedded({text for pair in pairs for text in pair}, batch_size)
         scores = []
-        for prediction, reference in zip(vectors[::2], vectors[1::2], strict=True):
+        for prediction, reference in ((embedded[p], embedded[r]) for p, r in pairs):
             if len(prediction) <= 2 or len(reference) <= 2:
                 scores.append(0.0)
                 continue
@@ -146,6 +175,26 @@ class _Encoder:
             f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
             scores.append(min(f1, 1.0))  # rounding makes a cosine of 1 a little more
         return scores
+
+
+def _tokenizer(folder: Path) -> Any:
+    """The tokenizer of an encoder, with a space before the first word where bert-score puts one."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if type(tokenizer).__name__.removesuffix("Fast") in _SPACED:
+        # Byte-level BPE has other tokens for a word at the very start. bert-score asks for the space at each call,
+        # which transformers 5 ignores, so that its scores depend on the version; asked for here, it is always there.
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, add_prefix_space=True)
+    return tokenizer
+
+
+def _positions(model: Any) -> int:
+    """The longest text, in tokens. RoBERTa numbers its positions from after the padding's number."""
+    limit = int(getattr(model.config, "max_position_embeddings", 512))
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return limit if padding is None else limit - padding - 1
 
 
 @lru_cache(maxsize=1)
