@@ -270,3 +270,86 @@ def test_user_tasks_are_found_and_evaluated(cli: Cli, tmp_path: Path) -> None:
         *RUN, "--model", "baseline:majority", "--tasks-dir", tmp_path / "mine", "--tasks", "errors_here", "--json"
     )
     assert record_of(result.out).tasks[0].score.value == pytest.approx(7 / 15)
+
+
+def test_a_model_without_a_chat_template_is_told_how_to_be_asked(cli: Cli) -> None:
+    with fake_server(vllm=True) as server:
+        server.no_template = True
+        call = (*RUN, "--model", "fake", "--base-url", server.base_url, "--tasks", "medec")
+        result = cli(*call)
+        assert result.code == 2
+        assert "'fake' has no chat template" in result.error
+        assert "--api completions" in result.error
+        assert cli(*call, "--api", "completions").code == 0
+
+
+def test_a_template_with_two_beginnings_is_refused(cli: Cli) -> None:
+    with fake_server(vllm=True) as server:
+        server.template_bos = 2
+        result = cli(*RUN, "--model", "fake", "--base-url", server.base_url, "--tasks", "medec")
+    assert result.code == 2
+    assert "2 beginning-of-sequence tokens" in result.error
+
+
+def test_a_context_too_small_for_a_task_is_told_before_the_first_request(cli: Cli) -> None:
+    with fake_server(vllm=True, max_model_len=300) as server:
+        result = cli(*RUN, "--model", "fake", "--base-url", server.base_url, "--tasks", "medec")
+        assert server.requests == []
+    assert result.code == 2
+    assert "prompts do not fit the context of 300 tokens" in result.error
+
+
+def test_prompts_are_cut_to_fit_where_the_task_says_so_and_score_knows_it(cli: Cli) -> None:
+    with fake_server(vllm=True, max_model_len=2100) as server:
+        call = (*RUN, "--model", "fake", "--base-url", server.base_url, "--tasks", "aci_bench")
+        result = cli(*call, "--json")
+    assert result.code == 0, result.err
+    assert "are cut in the middle to fit 2100 tokens" in result.err
+    record = record_of(result.out)
+    cut = record.tasks[0].cut_prompts
+    assert 0 < cut <= record.tasks[0].documents
+    folder, _, items = read_run(Path("results/fake") / record.run)
+    assert sum(item.cut > 0 for item in items) == cut
+    assert cli("score", folder).code == 0, "the same cuts are made again"
+    assert read_run(folder)[1].tasks == record.tasks
+
+
+def test_reasoning_is_no_part_of_an_answer(cli: Cli) -> None:
+    with fake_server(lambda payload, number: "<think>Sentence 3 looks odd; or 5?</think>-1") as server:
+        result = cli(*RUN, "--model", "fake", "--base-url", server.base_url, "--tasks", "medec", "--json")
+    assert record_of(result.out).tasks[0].score.value == pytest.approx(7 / 15)
+    with fake_server(lambda payload, number: "<think>Is it sentence -1") as server:
+        result = cli(*RUN, "--model", "fake", "--base-url", server.base_url, "--tasks", "medec", "--json", "--fresh")
+    assert record_of(result.out).tasks[0].outcomes["unscorable"] == 15
+
+
+def test_two_endpoints_and_two_runs_and_what_differs_between_them(cli: Cli) -> None:
+    with fake_server(lambda payload, number: "-1") as one, fake_server(lambda payload, number: "-1") as two:
+        urls = ("--base-url", one.base_url, "--base-url", two.base_url)
+        result = cli(*RUN, "--model", "fake", *urls, "--tasks", "medec", "--repeat", 2)
+        assert result.code == 0, result.err
+        assert one.requests
+        assert two.requests
+        assert len(one.requests) + len(two.requests) == 30
+    assert "texts differ" in result.out
+    assert "VLLM_BATCH_INVARIANT: unset" in result.out
+    folders = sorted(path.parent for path in Path("results/fake").glob("*/run.json"))
+    found = json.loads(cli("noise", *folders, "--json").out)
+    assert found["pairs"]["1-2"][0]["texts"] == 0
+    assert "two runs or more" in cli("noise", folders[0]).error
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--samples", 3), "3 equal answers"),
+        (("--base-url", "http://127.0.0.1:9/v1", "--replicas", 2), "nothing is started here"),
+        (("--base-url", "http://127.0.0.1:9/v1", "--backend", "hf"), "nothing is started here"),
+        (("--backend", "hf", "--replicas", 2), "starts no server"),
+        (("--attest", "nowhere.yaml"), "nowhere.yaml"),
+    ],
+)
+def test_options_that_cannot_go_together_are_told(cli: Cli, more: tuple[object, ...], told: str) -> None:
+    result = cli(*RUN, "--model", "org/model", "--tasks", "medec", *more)
+    assert result.code == 2
+    assert told in result.error

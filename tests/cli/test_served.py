@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -157,3 +158,36 @@ def test_the_server_does_not_outlive_the_command(
     while alive(fake_vllm) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not alive(fake_vllm)
+
+
+def test_replicas_share_the_work_and_one_that_dies_comes_back(cli: Cli, fake_vllm: Path, checkpoint: Path) -> None:
+    (fake_vllm / "die-after").write_text("3")
+    (fake_vllm / "latency").write_text("0.05")
+    result = cli(*command(checkpoint, "--json", "--concurrency", 2, "--replicas", 2))
+    assert result.code == 0
+    begun = starts(fake_vllm)
+    assert len(begun) == 3, "two replicas, and one of them once more"
+    assert len({words[words.index("--port") + 1] for words in begun}) == 3
+    record = json.loads(result.out)
+    assert record["generation"]["generated"] == 15
+    assert len(record["model"]["hosts"]) == 2
+    assert sorted(path.name for path in Path("results/my-checkpoint").glob("*.log")) == ["server-1.log", "server-2.log"]
+    assert not alive(fake_vllm)
+
+
+def test_a_port_that_is_taken_is_told(cli: Cli, fake_vllm: Path, checkpoint: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = cli("serve", checkpoint, "--port", port, "--vllm-command", f"{sys.executable} {FAKE}")
+    assert result.code == 2
+    assert f"port {port} is taken" in result.error
+    assert not alive(fake_vllm)
+
+
+def test_the_servers_log_is_its_owners_alone(cli: Cli, fake_vllm: Path, checkpoint: Path) -> None:
+    assert cli(*command(checkpoint)).code == 0
+    log = Path("results/my-checkpoint/server.log")
+    assert log.read_text().startswith("loading")
+    assert log.stat().st_mode & 0o077 == 0

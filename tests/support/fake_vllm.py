@@ -8,6 +8,7 @@ removed, so that the next start lives), `die-always` does so every time. `starte
 import json
 import os
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -47,10 +48,12 @@ class Handler(BaseHTTPRequestHandler):
             limit = FOLDER / name
             if limit.exists() and answered >= int(limit.read_text()):
                 if name == "die-after":
-                    limit.unlink()
+                    limit.unlink(missing_ok=True)
                 print("RuntimeError: engine died", flush=True)
                 os._exit(1)
         answered += 1
+        if (FOLDER / "latency").exists():
+            time.sleep(float((FOLDER / "latency").read_text()))
         self.reply(200, {"choices": [{"message": {"content": "-1"}, "finish_reason": "stop"}]})
 
 
