@@ -56,7 +56,7 @@ def parse_json(answer: str) -> JsonAnswer:
     text = after_thinking(answer)
     reader = _Reader()
     # Code stands between every second pair of fences; the last may lack its end, and a value may hold fences itself.
-    values = reader.read(text) if _whole(text) else []
+    values = reader.read_whole(text)
     values = values or [value for piece in _FENCE.split(text)[1::2] for value in reader.read(piece)]
     values = values or reader.read(text)
     if not values:
@@ -74,18 +74,29 @@ class _Reader:
         self.changed = False
         self.reason = "no JSON object or list"
         self.repairable = MOST_REPAIRED
+        self.decoder = json.JSONDecoder(object_pairs_hook=self._object, parse_constant=self._constant)
+
+    def read_whole(self, text: str) -> list[Value]:
+        """The value that a text is from its first to its last character, if it is valid; a list of numbers also."""
+        text = text.strip()
+        end, depth = _end(text, 0) if text[:1] in {"[", "{"} else (-1, 0)
+        value = self._strict(text) if end == len(text) and depth <= DEEPEST else None
+        return [] if value is None else [value]
 
     def read(self, text: str, *, levels: int = 3) -> list[Value]:
         """The values in a text, the broken ones repaired; `levels` bounds how often a long value is opened up."""
+        if whole := self.read_whole(text):
+            return whole
         values: list[Value] = []
         for part, depth in _parts(text.strip()):
             if depth > DEEPEST:
                 self.reason = f"nested deeper than {DEEPEST} levels"
                 continue
             value = self._strict(part)
-            if value is None and len(part) > self.repairable and levels > 1:
-                values += self.read(part[1:], levels=levels - 1)
+            if value is None and len(part) > self.repairable:
+                self.reason = f"not valid JSON, and more than {MOST_REPAIRED} characters to repair"
                 self.changed = True
+                values += self.read(part[1:], levels=levels - 1) if levels > 1 else []
             elif value is None:
                 value = self._repaired(part)
             if value is not None:
@@ -94,7 +105,7 @@ class _Reader:
 
     def _strict(self, part: str) -> Value | None:
         try:
-            value = json.loads(part, object_pairs_hook=self._object, parse_constant=self._constant)
+            value = self.decoder.decode(part)
         except (ValueError, RecursionError):  # besides bad JSON, a number of more digits than Python reads
             return None
         return value if isinstance(value, dict | list) else None
@@ -108,9 +119,6 @@ class _Reader:
         self.changed = True  # NaN and Infinity are no JSON
 
     def _repaired(self, part: str) -> Value | None:
-        if len(part) > self.repairable:
-            self.reason = f"not valid JSON, and more than {MOST_REPAIRED} characters to repair"
-            return None
         from json_repair import repair_json
 
         self.repairable -= len(part)
@@ -126,20 +134,8 @@ class _Reader:
         return None
 
 
-def _whole(text: str) -> bool:
-    """Whether a text looks like one value from its first to its last character."""
-    text = text.strip()
-    parts = _parts(text)
-    return next((len(part) == len(text) for part, _ in parts), False)
-
-
 def _parts(text: str) -> Iterator[tuple[str, int]]:
     """The stretches that look like an object or a list, each with its deepest nesting; the last may lack its end."""
-    if text[:1] in {"[", "{"} and not _OPENING.match(text):  # "[1, 2]" is a list only if nothing follows
-        end, depth = _end(text, 0)
-        if end == len(text):
-            yield text, depth
-            return
     position = 0
     while opening := _OPENING.search(text, position):
         position, depth = _end(text, opening.start())

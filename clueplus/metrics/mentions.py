@@ -91,17 +91,20 @@ def _find(value: str, note: str) -> list[tuple[Place, bool]]:
 
 
 def _fold(text: str) -> _Folded:
-    # Keeps the number of characters of each word, so that offsets in a word are the same in both texts.
     words, starts, original, length = [], [], [], 0
     for match in re.finditer(r"\S+", text):
-        word = match[0].lower()
-        if len(word) != len(match[0]):
-            word = "".join(lower if len(lower := char.lower()) == 1 else char for char in match[0])
+        word = match[0].lower() if match[0].isascii() else "".join(map(_lower, match[0]))
         words.append(word)
         starts.append(length)
         original.append(match.start())
         length += len(word) + 1
     return _Folded(" ".join(words), starts, original)
+
+
+def _lower(char: str) -> str:
+    # Character by character, and one for one: offsets in a word stay, and a sigma at its end is one like any other.
+    lower = char.lower()
+    return lower if len(lower) == 1 else char
 
 
 @lru_cache(maxsize=2)
