@@ -16,11 +16,14 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 from clueplus.metrics.spans import Span, nowhere
 
 Place = tuple[int, int]
+
+_WORD = re.compile(r"\S+")
 
 
 class _Folded(NamedTuple):
@@ -33,8 +36,7 @@ class _Folded(NamedTuple):
 
 def places(value: str, note: str) -> list[Place]:
     """Every (start, end) at which a value stands in a note, from left to right; they may overlap one another."""
-    found = _find(value, note)
-    return [place for place, whole in found if whole] or [place for place, _ in found]
+    return _usual(_find(value, note))
 
 
 def locate(value: str, note: str, taken: Collection[Place] = ()) -> Place | None:
@@ -58,7 +60,7 @@ def place_values(values: Iterable[tuple[str, str]], note: str, gold: Iterable[Sp
         truth[span.label].append((span.start, span.end))
     # Values that fold to the same text compete for the same places.
     spans: list[Span] = []
-    for (label, value), times in sorted(Counter((label, _fold(value).text) for label, value in values).items()):
+    for (label, value), times in sorted(Counter((label, _fold(value)) for label, value in values).items()):
         best = _best_places(value, note, truth.get(label, ()))[:times]
         spans += [Span(start, end, label) for start, end in best]
         spans += [nowhere(label)] * (times - len(best))
@@ -66,9 +68,10 @@ def place_values(values: Iterable[tuple[str, str]], note: str, gold: Iterable[Sp
 
 
 def _best_places(value: str, note: str, gold: Sequence[Place]) -> list[Place]:
-    usual = places(value, note)
+    found = _find(value, note)
+    usual = _usual(found)
     # Some references mark parts of words.
-    marked = [place for place, _ in _find(value, note) if place in gold and place not in usual]
+    marked = [place for place, whole in found if place in gold and not whole and place not in usual]
     return sorted([*usual, *marked], key=lambda place: _rank(place, gold))
 
 
@@ -77,9 +80,13 @@ def _rank(place: Place, gold: Sequence[Place]) -> tuple[bool, bool, Place]:
     return place not in gold, not any(left < end and start < right for left, right in gold), place
 
 
+def _usual(found: Sequence[tuple[Place, bool]]) -> list[Place]:
+    return [place for place, whole in found if whole] or [place for place, _ in found]
+
+
 def _find(value: str, note: str) -> list[tuple[Place, bool]]:
     """Every place of a value, and whether it stands there as whole words."""
-    wanted, folded = _fold(value).text, _folded_note(note)
+    wanted, folded = _fold(value), _folded_note(note)
     found = []
     at = folded.text.find(wanted) if wanted else -1
     while at >= 0:
@@ -90,15 +97,8 @@ def _find(value: str, note: str) -> list[tuple[Place, bool]]:
     return found
 
 
-def _fold(text: str) -> _Folded:
-    words, starts, original, length = [], [], [], 0
-    for match in re.finditer(r"\S+", text):
-        word = match[0].lower() if match[0].isascii() else "".join(map(_lower, match[0]))
-        words.append(word)
-        starts.append(length)
-        original.append(match.start())
-        length += len(word) + 1
-    return _Folded(" ".join(words), starts, original)
+def _fold(text: str) -> str:
+    return " ".join((text.lower() if text.isascii() else "".join(map(_lower, text))).split())
 
 
 def _lower(char: str) -> str:
@@ -109,7 +109,9 @@ def _lower(char: str) -> str:
 
 @lru_cache(maxsize=2)
 def _folded_note(note: str) -> _Folded:
-    return _fold(note)
+    text = _fold(note)
+    starts = accumulate((len(word) + 1 for word in text.split(" ")), initial=0)
+    return _Folded(text, list(starts), [word.start() for word in _WORD.finditer(note)])
 
 
 def _in_note(folded: _Folded, position: int) -> int:
