@@ -43,7 +43,7 @@ class JsonAnswer:
         value: an object, a list, or None.
         how: "strict": valid JSON stood there, perhaps inside prose or a fence. "repaired": something was changed, a key
             came twice in one object (the last one counts), or several values were joined. "none": nothing was found.
-        reason: why there is no value; None when there is one.
+        reason: why there is no value, or why something that looks like JSON is not in it; None when all of it is.
     """
 
     value: Value | None
@@ -60,11 +60,11 @@ def parse_json(answer: str) -> JsonAnswer:
     values = values or [value for piece in _FENCE.split(text)[1::2] for value in reader.read(piece)]
     values = values or reader.read(text)
     if not values:
-        return JsonAnswer(None, "none", reader.reason)
+        return JsonAnswer(None, "none", reader.reason or "no JSON object or list")
     if len(values) == 1:
-        return JsonAnswer(values[0], "repaired" if reader.changed else "strict")
+        return JsonAnswer(values[0], "repaired" if reader.changed else "strict", reader.reason)
     joined = [item for value in values for item in (value if isinstance(value, list) else [value])]
-    return JsonAnswer(joined, "repaired")
+    return JsonAnswer(joined, "repaired", reader.reason)
 
 
 class _Reader:
@@ -72,7 +72,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.changed = False
-        self.reason = "no JSON object or list"
+        self.reason: str | None = None
         self.repairable = MOST_REPAIRED
         self.decoder = json.JSONDecoder(object_pairs_hook=self._object, parse_constant=self._constant)
 
@@ -94,14 +94,19 @@ class _Reader:
                 continue
             value = self._strict(part)
             if value is None and len(part) > self.repairable:
-                self.reason = f"not valid JSON, and more than {MOST_REPAIRED} characters to repair"
-                self.changed = True
-                values += self.read(part[1:], levels=levels - 1) if levels > 1 else []
+                values += self._opened_up(part, levels)
             elif value is None:
                 value = self._repaired(part)
             if value is not None:
                 values.append(value)
         return values
+
+    def _opened_up(self, part: str, levels: int) -> list[Value]:
+        self.changed = True
+        inner = self.read(part[1:], levels=levels - 1) if levels > 1 else []
+        if not inner:
+            self.reason = f"not valid JSON, and more than {MOST_REPAIRED} characters to repair"
+        return inner
 
     def _strict(self, part: str) -> Value | None:
         try:

@@ -110,8 +110,8 @@ def test_half_an_item_at_the_end_does_not_cost_the_others() -> None:
 
 
 def test_fences_inside_a_value_are_text() -> None:
-    answer = json.dumps({"value": "```json\n[1]\n```"})
-    assert parse_json(answer).value == {"value": "```json\n[1]\n```"}
+    for value in ("```json\n[1]\n```", "```{}```", "```[]"):
+        assert parse_json(json.dumps({"value": value})).value == {"value": value}
 
 
 def test_what_python_reads_beyond_json_is_a_repair() -> None:
@@ -138,6 +138,15 @@ def test_no_more_is_repaired_than_the_bound_says() -> None:
     within = "{'value': '" + "x" * (MOST_REPAIRED - 13) + "'}"
     assert len(within) == MOST_REPAIRED
     assert parse_json(within).how == "repaired"
+
+
+def test_what_no_repair_is_left_for_is_missing_and_said_to_be() -> None:
+    line = "{'value': '" + "x" * 86 + "'}"
+    assert len(line) == 99
+    found = parse_json("\n".join([line] * 100))
+    assert len(found.value or []) == MOST_REPAIRED // 99
+    assert (found.how, str(MOST_REPAIRED) in (found.reason or "")) == ("repaired", True)
+    assert parse_json("\n".join([line] * 40)).reason is None
 
 
 def test_nesting_is_read_to_the_deepest_level_and_no_further() -> None:
@@ -180,7 +189,8 @@ messy = st.lists(st.sampled_from([*TOKENS, "<think>", "</think>", "9" * 5000]) |
 @given(messy.map("".join))
 def test_any_string_is_parsed_or_not_but_never_raises(answer: str) -> None:
     found = parse_json(answer)
-    assert isinstance(found.value, dict | list) == (found.how != "none") == (found.reason is None)
+    assert isinstance(found.value, dict | list) == (found.how != "none")
+    assert found.reason or found.how != "none"
 
 
 def test_what_a_repair_trips_over_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

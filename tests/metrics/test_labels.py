@@ -38,6 +38,8 @@ CHOSEN = {
     "neither entailment nor neutral; contradiction": "contradiction",
     "It is not entailment or neutral, the answer is contradiction": "contradiction",
     "Given that entailment needs more, the answer is neutral": "neutral",
+    "Neutral is possible, but the answer is contradiction": "contradiction",
+    "Not entailment\nNeutral": "neutral",
     "<think>entailment</think>neutral": "neutral",
 }
 
@@ -91,6 +93,7 @@ def test_an_answer_that_gives_none_or_several_is_no_label(answer: str) -> None:
         ("Social  support", ["SOCIAL SUPPORT"], "SOCIAL SUPPORT"),
         ("c++ or (x)", ["c++", "(x)"], None),
         ("c++", ["c++", "(x)"], "c++"),
+        ("It is social support", ["social", "social support"], "social support"),
         ("anything", [], None),
         ("", ["", "a"], None),
         ("Yes", {"true": ("true", "yes"), "false": ("false", "no")}, "true"),
