@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = {
     "rouge.py": ["--pairs", "4", "--words", "60", "--peer-pairs", "4", "--json"],
+    "spans.py": ["--notes", "20", "--peer-notes", "10", "--json"],
     "start_up.py": ["--runs", "1", "--json"],
     "text_metrics.py": ["--pairs", "4", "--words", "8", "--texts", "4", "--terms", "50", "--json"],
 }

@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from string import ascii_uppercase
 
-_MARKUP = re.compile(r"</?(?:[a-z]|\w{2,20})>|\\[A-Za-z]{1,20}|[*_`\"{}$#\\]|(?<!\w)'|'(?!\w)")
-_PLAIN = str.maketrans("‐‑–—−‘’", "-----''") | {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # full width
+from clueplus.metrics.answer import plain
 
 # A capital letter by itself, with a second one offered beside it; "I" is a pronoun, "A is wrong" no choice.
 _LONE = r"[(\[]?([A-HJ-Z])(?![\w-])"
@@ -69,7 +68,7 @@ def parse_option(answer: str, options: Sequence[str]) -> str | None:
         answer: the model's text.
         options: the option texts; their letters are A, B, C, ...
     """
-    text = _clean(answer)
+    text = plain(answer)
     found = _first(_LABELS, text) or _by_text(text, options) or _first(_LOOSE_LABELS, text)
     return found.pop() if len(found) == 1 and found <= set(ascii_uppercase[: len(options)]) else None
 
@@ -80,18 +79,11 @@ def parse_sentence_id(answer: str) -> int | None:
     In this order: a number at the start; "the answer is 4"; "sentence 4"; a line that ends "it is 4". Words such as
     "no error" or "the note is correct" count as -1, and contradict every other number that does not come first.
     """
-    text = _clean(answer)
+    text = plain(answer)
     found = _first(_FIRST_ID, text)
     if not found:
         found = _first(_NAMED_ID, text) | ({"-1"} if _NO_ERROR.search(text) else set())
     return int(found.pop()) if len(found) == 1 else None
-
-
-def _clean(answer: str) -> str:
-    """The answer after its reasoning, in plain characters, without markup, extra spaces and empty lines."""
-    text = answer.rpartition("</think>")[2].partition("<think>")[0].translate(_PLAIN)
-    lines = (" ".join(line.split()) for line in _MARKUP.sub(" ", text).splitlines())
-    return "\n".join(line for line in lines if line)
 
 
 def _first(patterns: Iterable[re.Pattern[str]], text: str) -> set[str]:
@@ -106,7 +98,7 @@ def _first(patterns: Iterable[re.Pattern[str]], text: str) -> set[str]:
 def _by_text(text: str, options: Sequence[str]) -> set[str]:
     """The letters of the options whose full text occurs, and not only inside a longer option that occurs."""
     text = " ".join(text.casefold().split())
-    wanted = [" ".join(_clean(option).casefold().split()) for option in options]
+    wanted = [" ".join(plain(option).casefold().split()) for option in options]
     found: set[str] = set()
     for option in sorted(set(wanted) - {""}, key=lambda option: (-len(option), option)):
         text, times = re.subn(rf"(?<!\w){re.escape(option)}(?!\w)", "\0", text)
