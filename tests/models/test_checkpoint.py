@@ -62,7 +62,9 @@ def test_the_end_token_of_the_template_counts_though_no_config_knows_it(changed:
     folder = endless(changed)
     found, _ = answers(folder, requests())
     assert found == single
-    assert answer(folder, plain(PROMPTS[0], Decoding(200, 0.0, ())), api="completions").finish_reason == "length"
+    talk = answer(folder, plain(PROMPTS[0], Decoding(200, 0.0, ())), api="completions")
+    assert talk.finish_reason == "length"
+    assert END not in talk.text
 
 
 def test_every_end_token_of_the_generation_config_counts(changed: Callable[..., Path], tiny: Path) -> None:
@@ -72,6 +74,14 @@ def test_every_end_token_of_the_generation_config_counts(changed: Callable[..., 
     assert (found.finish_reason, found.completion_tokens) == ("stop", 3)
     assert text.startswith(found.text)
     assert len(found.text) < len(text)
+
+
+def test_the_tokenizers_end_token_counts_though_no_config_knows_it(changed: Callable[..., Path], tiny: Path) -> None:
+    changed("generation_config", eos_token_id=0)
+    wanted = [plain(prompt) for prompt in PROMPTS]
+    found, _ = answers(changed("config", eos_token_id=0), wanted, api="completions")
+    assert found == answers(tiny, wanted, api="completions")[0]
+    assert "stop" in {one.finish_reason for one in found}
 
 
 # Stop strings

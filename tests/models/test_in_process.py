@@ -101,6 +101,18 @@ def test_the_context_is_the_smaller_of_what_config_and_tokenizer_tell(changed: C
     assert use(changed("tokenizer_config", model_max_length=10**30), context) == (32768, "length")
 
 
+def test_a_model_that_tells_no_limit_has_none(changed: Callable[..., Path]) -> None:
+    from transformers import BloomConfig, BloomForCausalLM
+
+    folder = changed("tokenizer_config", model_max_length=10**30)
+    BloomForCausalLM(BloomConfig(vocab_size=2000, hidden_size=32, n_layer=1, n_head=2)).save_pretrained(folder)
+
+    async def context(model: InProcessModel) -> int | None:
+        return model.context
+
+    assert use(folder, context) is None
+
+
 def test_a_prompt_that_is_too_long_is_refused_and_the_longest_that_fits_is_not(short: Path) -> None:
     async def ask(model: InProcessModel) -> None:
         size = await model.count(chat(PROMPTS[0]))
