@@ -66,8 +66,8 @@ WORDS = "The patient reports chest pain and dyspnoea on exertion; troponin is no
 def build(files):
     notes = [f"Patient {p}. " + (WORDS * (CHARACTERS // len(WORDS) + 1))[:CHARACTERS] for p in range(PATIENTS)]
     documents = [
-        {"id": str(n), "patient": str(n %% PATIENTS), "documents": notes[n %% PATIENTS], "question": f"Which drug, {n}?"}
-        for n in range(ITEMS + 1)
+        {"id": str(n), "patient": str(p), "documents": notes[p], "question": f"Which drug, {n}?"}
+        for n, p in ((n, n %% PATIENTS) for n in range(ITEMS + 1))
     ]
     return {"test": documents[1:], "fewshot": documents[:1]}
 

@@ -117,7 +117,7 @@ def _prepare(options: Options, reporter: Reporter) -> _Job:
 
 @dataclass(frozen=True, repr=False)
 class _Answered:
-    """What generation leaves behind for scoring; without a `repr`, which asyncio takes of results: gigabytes of text."""
+    """What generation leaves behind for scoring; without a `repr`, which asyncio takes of a result: gigabytes."""
 
     model: Model
     tasks: list[LoadedTask]

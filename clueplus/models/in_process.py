@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clueplus.errors import ClueplusError, EndpointError
-from clueplus.models.base import Answer, Api, Order, Prompt, Request, RequestFailedError
+from clueplus.models.base import Answer, Api, Order, Request, RequestFailedError
 from clueplus.models.checkpoint import Asked, Checkpoint, is_out_of_memory
-from clueplus.models.endpoint import weights_fingerprint
 from clueplus.models.template import Template
+from clueplus.models.weights import weights_fingerprint
 
 # Prompts share a batch when padding at most doubles the shorter one; this many tokens of padding are always allowed.
 _FREE_PADDING = 64
@@ -121,10 +121,10 @@ class InProcessModel:
             self._fingerprint = weights_fingerprint(Path(self._weights))
         return Checkpoint(self._weights, revision=self._revision, api=self._api, dtype=self._dtype)
 
-    async def count(self, prompt: Prompt) -> int | None:
-        """The tokens of a prompt, chat template and BOS included; None where the template refuses it."""
+    async def count(self, request: Request) -> int | None:
+        """The tokens of a request's prompt, chat template and BOS included; None where the template refuses it."""
         with suppress(RequestFailedError):
-            return len(self._opened().ids(prompt))
+            return len(self._opened().ids(request.prompt))
         return None
 
     async def answer(self, request: Request) -> Answer:

@@ -18,7 +18,6 @@ from tests.support.in_process import (
     answer,
     answers,
     by_hand,
-    chat,
     endless,
     identity,
     loaded,
@@ -51,7 +50,7 @@ def test_tokens_and_seconds_are_told(tiny: Path) -> None:
     async def ask(model: InProcessModel) -> None:
         found = await model.answer(request(PROMPTS[0], Decoding(3, 0.0, ())))
         assert (found.finish_reason, found.completion_tokens) == ("length", 3)
-        assert found.prompt_tokens == await model.count(chat(PROMPTS[0]))
+        assert found.prompt_tokens == await model.count(request(PROMPTS[0]))
         assert 0 < (found.seconds or 0) < 60
 
     use(tiny, ask)

@@ -15,9 +15,10 @@ import pytest
 from clueplus.errors import ClueplusError, EndpointError
 from clueplus.evaluation.generate import generate
 from clueplus.evaluation.store import ResponseStore
+from clueplus.evaluation.stores import Stores
 from clueplus.models import Answer, Decoding, RequestFailedError
-from clueplus.models.endpoint import weights_fingerprint
 from clueplus.models.in_process import InProcessModel
+from clueplus.models.weights import weights_fingerprint
 from tests.support.in_process import (
     CANARY,
     PROMPTS,
@@ -25,7 +26,6 @@ from tests.support.in_process import (
     Spoil,
     Spy,
     answers,
-    chat,
     endless,
     identity,
     opened,
@@ -115,7 +115,7 @@ def test_a_model_that_tells_no_limit_has_none(changed: Callable[..., Path]) -> N
 
 def test_a_prompt_that_is_too_long_is_refused_and_the_longest_that_fits_is_not(short: Path) -> None:
     async def ask(model: InProcessModel) -> None:
-        size = await model.count(chat(PROMPTS[0]))
+        size = await model.count(request(PROMPTS[0]))
         assert size is not None
         fits = request(PROMPTS[0], Decoding(128 - size, 0.0, ()))
         assert (await model.answer(fits)).prompt_tokens == size
@@ -135,7 +135,7 @@ def test_a_prompt_that_the_template_refuses_fails_alone_and_is_not_quoted(tiny: 
     assert bad.__context__ is None
 
     async def count(model: InProcessModel) -> int | None:
-        return await model.count(wrong.prompt)
+        return await model.count(wrong)
 
     assert use(tiny, count) is None
 
@@ -269,7 +269,8 @@ def test_an_interrupted_run_ends_soon_and_stores_no_half_answer(long_winded: dic
     async def run() -> float:
         async with opened(**long_winded) as model:
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(generate(model, TALK, store), 0.5)
+                stores = Stores(ResponseStore(tmp_path / "open.jsonl"), store)
+                await asyncio.wait_for(generate(model, TALK, stores), 0.5)
             started = time.perf_counter()
         return time.perf_counter() - started
 
@@ -296,7 +297,7 @@ def test_a_run_from_the_requests_to_the_store(short: Path, tmp_path: Path) -> No
 
     async def ask(model: InProcessModel) -> Any:
         store = ResponseStore(tmp_path / "r.jsonl").load()
-        return await generate(model, wanted, store), store
+        return await generate(model, wanted, Stores(ResponseStore(tmp_path / "open.jsonl"), store)), store
 
     first, store = use(short, ask)
     assert list(first.failures) == ["key 8"]
