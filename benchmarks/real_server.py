@@ -81,7 +81,7 @@ def bare(url: str, bodies: Sequence[dict[str, Any]], concurrency: int) -> float:
 
 
 def ours(url: str, limit: int, variant: str, concurrency: int) -> tuple[float, float]:
-    """Seconds of a whole `evaluate`, and of its part from the first connection to the last answer."""
+    """Seconds of a whole `evaluate`, and of its part from the first request to the last answer."""
     with tempfile.TemporaryDirectory() as folder:
         options = Options(
             "tiny",
@@ -109,7 +109,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                 pairs.append(
                     (simple, *ours(server.base_url, arguments.limit, arguments.variant, arguments.concurrency))
                 )
-    names = ("bare", "evaluate", "evaluate_until_last_answer")
+    names = ("bare", "evaluate", "answering")
     found: dict[str, Any] = {"requests": len(bodies), "concurrency": arguments.concurrency}
     found |= {name: statistics.median(pair[place] for pair in pairs) for place, name in enumerate(names)}
     found["evaluate_over_bare"] = statistics.median(pair[1] / pair[0] for pair in pairs)
@@ -118,7 +118,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--limit", type=int, default=300, help="documents of each of three tasks")
+    parser.add_argument("--limit", type=int, default=600, help="documents of each of three tasks")
     parser.add_argument("--variant", default="official")
     parser.add_argument("--concurrency", type=int, default=32)
     parser.add_argument("--runs", type=int, default=3)

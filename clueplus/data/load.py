@@ -54,7 +54,7 @@ def load_splits(spec: TaskSpec, variant: VariantName, library: Library) -> Split
         DataError: the variant does not exist, a file is absent or changed, or a document is not as declared.
     """
     module_name, _, function = spec.custom_dataset.removeprefix("!function ").rpartition(".")
-    module = _import(spec.folder / f"{module_name}.py")
+    module = import_module(spec.folder / f"{module_name}.py")
     metadata = spec.metadata.model_dump()
     loaded = getattr(module, function)(**metadata, variant=variant, library=library)
     return Splits(loaded["test"], loaded["fewshot"])
@@ -104,7 +104,12 @@ def _sample(path: Path) -> Splits:
     return Splits(splits["test"], splits["fewshot"])
 
 
-def _import(path: Path) -> ModuleType:
+def import_module(path: Path) -> ModuleType:
+    """The Python module of a task's folder.
+
+    Raises:
+        DataError: there is none.
+    """
     name = f"clueplus_task_{path.stem}_{abs(hash(str(path)))}"
     if name in sys.modules:
         return sys.modules[name]

@@ -117,7 +117,7 @@ def _prepare(options: Options, reporter: Reporter) -> _Job:
 
 @dataclass(frozen=True, repr=False)
 class _Answered:
-    """What generation leaves behind for scoring; without a `repr`, which asyncio takes of a result: gigabytes."""
+    """What generation leaves behind for scoring; without a `repr`, which asyncio takes of results (gigabytes)."""
 
     model: Model
     tasks: list[LoadedTask]
@@ -167,7 +167,6 @@ async def _answer(job: _Job, make_model: Answerer, repeat: int, reporter: Report
     library = Library.here(options.mirror)
     tasks = load_tasks(job.specs, job.catalog, job.variant, library) if is_baseline(options.model) else []
     model = make_model(tasks)
-    started = time.perf_counter()
     try:
         await model.open()
         tasks = tasks or load_tasks(job.specs, job.catalog, job.variant, library)
@@ -180,6 +179,7 @@ async def _answer(job: _Job, make_model: Answerer, repeat: int, reporter: Report
         note_uncountable_prompts(requests, model, reporter)
         requests = await fit(requests, tasks, planner, reporter)
         reporter.start(len({request.key for request in requests}))
+        started = time.perf_counter()
         outcome = await generate(model, requests, stores, fresh=options.fresh, progress=reporter.progress)
         return _Answered(model, tasks, requests, stores, outcome, time.perf_counter() - started)
     finally:

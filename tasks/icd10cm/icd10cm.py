@@ -7,7 +7,7 @@ distance 3 to 5 (medium) or 2 (hard). Never among them: the gold, its ancestors 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import islice
 from typing import Any
 
@@ -26,10 +26,11 @@ TEST_CODES, POOL_CODES = 2000, 200
 def build(files: Mapping[str, bytes]) -> dict[str, list[dict[str, Any]]]:
     """One question a level for each of 2,000 codes; the few-shot pool is made of 200 codes of other categories."""
     table = read_icd10cm(files[ORDER], files[TABULAR], "icd10cm_2021")
-    questions = _questions(table)
+    taken: set[str] = set()
+    questions = _questions(table, taken)
     test = [document for group in islice(questions, TEST_CODES) for document in group]
-    categories = {document["code"][:3] for document in test}
-    pool = list(islice((g for g in questions if g[0]["code"][:3] not in categories), POOL_CODES))
+    taken |= {document["code"][:3] for document in test}
+    pool = list(islice(questions, POOL_CODES))
     # Neighbors in the pool differ in level and code, so that the shots, its first, show three codes.
     turned = [group[(turn + number) % len(LEVELS)] for turn in range(len(LEVELS)) for number, group in enumerate(pool)]
     return {"test": test, "fewshot": turned}
@@ -46,8 +47,11 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
     return item_scores(components, unscorable=chosen is None)
 
 
-def _questions(table: Icd10cm) -> Iterator[list[dict[str, Any]]]:
-    """For each drawn code that has three distractors at every level, its questions easy, medium, hard."""
+def _questions(table: Icd10cm, taken: Set[str]) -> Iterator[list[dict[str, Any]]]:
+    """For each drawn code that has three distractors at every level, its questions easy, medium, hard.
+
+    Codes of a category that is `taken` when they are drawn are passed over.
+    """
     codes = list(table.descriptions)
     seen = set()
     for draw in _draws("gold", len(codes)):
@@ -55,8 +59,8 @@ def _questions(table: Icd10cm) -> Iterator[list[dict[str, Any]]]:
         if gold in seen:
             continue
         seen.add(gold)
-        documents = [_question(table, codes, gold, level) for level in LEVELS]
-        if None not in documents:
+        documents = [] if gold[:3] in taken else [_question(table, codes, gold, level) for level in LEVELS]
+        if documents and None not in documents:
             yield [document for document in documents if document is not None]
         if len(seen) == len(codes):
             return
@@ -86,7 +90,8 @@ def _distractors(table: Icd10cm, candidates: Sequence[str], gold: str, level: st
     related = [gold, *table.ancestors(gold), *table.descendants(gold)]
     # By text, not by code: another code may have the definition of the gold's parent.
     texts = {table.descriptions[code].casefold() for code in related if code in table.descriptions}
-    if len({table.descriptions[code].casefold() for code in candidates[:1000]} - texts) < 3:
+    others = (text for code in candidates[:1000] if (text := table.descriptions[code].casefold()) not in texts)
+    if not _three_different(others):
         return None
     chosen: list[str] = []
     for draw in _draws(f"distractor {level} {gold}", len(candidates)):
@@ -97,6 +102,11 @@ def _distractors(table: Icd10cm, candidates: Sequence[str], gold: str, level: st
         if len(chosen) == 3:
             break
     return chosen
+
+
+def _three_different(texts: Iterable[str]) -> bool:
+    found: set[str] = set()
+    return any(len(found) == 3 for text in texts if not found.add(text))  # type: ignore[func-returns-value]
 
 
 def _draws(purpose: str, size: int) -> Iterator[int]:

@@ -268,8 +268,8 @@ def test_an_interrupted_run_ends_soon_and_stores_no_half_answer(long_winded: dic
 
     async def run() -> float:
         async with opened(**long_winded) as model:
+            stores = Stores(ResponseStore(tmp_path / "open.jsonl"), store)
             with pytest.raises(TimeoutError):
-                stores = Stores(ResponseStore(tmp_path / "open.jsonl"), store)
                 await asyncio.wait_for(generate(model, TALK, stores), 0.5)
             started = time.perf_counter()
         return time.perf_counter() - started
