@@ -29,6 +29,9 @@ types: ## mypy --strict, over clueplus/
 bench: ## Seconds and memory beside the peers'
 	$(VENV)/bin/python benchmarks/start_up.py
 	$(VENV)/bin/python benchmarks/rouge.py
+	$(VENV)/bin/python benchmarks/client.py
+	$(VENV)/bin/python benchmarks/long_prompts.py
+	$(VENV)/bin/python benchmarks/real_server.py
 	$(VENV)/bin/python benchmarks/text_metrics.py
 	$(VENV)/bin/python benchmarks/spans.py
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fake_server import FakeServer, fake_server
+from tests.support.tiny_model import build_tiny_model
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,10 +28,12 @@ CASES = [pytest.param(command, id=f"{page.name}: {command[:60]}") for page in PA
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[FakeServer]:
-    with fake_server(lambda payload, number: "-1") as running:
-        running.models_reply = (200, {"data": [{"id": "my-checkpoint", "max_model_len": 8192}]})
-        yield running
+def servers() -> Iterator[list[FakeServer]]:
+    """What listens on ports 8000 and 8001 of the docs."""
+    with fake_server(lambda payload, number: "-1") as one, fake_server(lambda payload, number: "-1") as two:
+        for running in (one, two):
+            running.models_reply = (200, {"data": [{"id": "my-checkpoint", "max_model_len": 8192}]})
+        yield [one, two]
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +42,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sandbox")
     for name in ("clueplus", "tasks", "models", "training", "leaderboard", "tools"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "checkpoint").mkdir()
-    (folder / "checkpoint" / "config.json").write_text("{}")
+    build_tiny_model(folder / "checkpoint")
     (folder / "fake-vllm").mkdir()
     vllm = folder / "bin" / "vllm"
     vllm.parent.mkdir()
@@ -54,13 +56,15 @@ def test_there_are_commands() -> None:
 
 
 @pytest.mark.parametrize("command", CASES)
-def test_a_command_of_the_docs_runs(command: str, server: FakeServer, sandbox: Path, data_mirror: Path) -> None:
+def test_a_command_of_the_docs_runs(command: str, servers: list[FakeServer], sandbox: Path, data_mirror: Path) -> None:
     if command in BY_CI:
         assert command in (ROOT / ".ci/run").read_text()
         return
     if command.startswith(("python benchmarks/", "make ")):
         pytest.skip("seconds are measured in benchmarks/, not in tests; test_benchmarks.py runs each script small")
-    words = shlex.split(command.replace("http://127.0.0.1:8000/v1", server.base_url))
+    for port, server in zip((8000, 8001), servers, strict=True):
+        command = command.replace(f"http://127.0.0.1:{port}/v1", server.base_url)
+    words = shlex.split(command)
     environment = {
         **os.environ,
         "FAKE_VLLM": str(sandbox / "fake-vllm"),
