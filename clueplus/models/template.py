@@ -40,8 +40,8 @@ class Template:
     """A chat template as it acts.
 
     `digest` is the sha256 of the first probe's token ids. `end_token_id` is the special token that closes an assistant
-    turn, None when the template writes none. `bos` counts the beginning-of-sequence tokens that it opens a prompt with;
-    `wants_bos` tells whether the tokenizer puts one before plain text.
+    turn, None when the template writes none. `wants_bos` tells whether the tokenizer puts a beginning-of-sequence token
+    before plain text; `bos` counts those, 0 or 1, that the template itself opens a prompt with.
     """
 
     digest: str
@@ -67,14 +67,15 @@ def read_template(ids: Sequence[Sequence[int]], strings: Sequence[str]) -> Templ
     """
     chat, yes, no, special, plain = ids
     bos = special[0] if len(special) > len(plain) and special[: len(plain)] != plain else None
-    leading = 0
-    while leading < len(chat) and chat[leading] == bos:
-        leading += 1
-    if leading > 1:
+    # A tokenizer that puts none before plain text does not tell which token it is; a special one twice is one too many.
+    first = bos if bos is not None else yes[0] if yes and _is_special(strings[0]) else None
+    repeated = next((place for place, token in enumerate(chat) if token != first), len(chat))
+    if repeated > 1:
         raise ClueplusError(
-            f"the chat template begins with {leading} beginning-of-sequence tokens; a model has seen one",
+            f"the chat template begins with {repeated} beginning-of-sequence tokens; a model has seen one",
             fix="take bos_token out of the template, or out of the tokenizer's own additions",
         )
+    leading = repeated if bos is not None else 0
     end = _end_token(yes, no, strings)
     return Template(sha256(canonical_json(list(chat))), end, leading, bos is not None)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,64 @@ def test_a_killed_server_costs_nothing(server: Server, data_mirror: Path, tmp_pa
 def children(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(child) for child in listed]
+
+
+def test_the_template_is_read_off_the_real_tokenizer(server: Server, data_mirror: Path, tmp_path: Path) -> None:
+    """One BOS, the end token by its id, a digest in the identity; and vLLM ends an answer at the id that it is sent."""
+    import asyncio
+
+    from transformers import AutoTokenizer
+
+    from clueplus.models import Answer, Decoding, EndpointModel, Request
+    from tests.support.tiny_model import END
+
+    tokenizer = AutoTokenizer.from_pretrained(server.served.weights)
+    messages = [{"role": "user", "content": "Which drug is the first choice?"}]
+    request = Request("t", 0, {}, messages, "h", Decoding(48, 0.0, ()), "open", "k")
+
+    async def ask() -> tuple[EndpointModel, int | None, Answer, Answer]:
+        model = EndpointModel(server.served.name, server.base_url)
+        await model.open()
+        try:
+            (endpoint,) = model.endpoints
+            assert endpoint.template is not None
+            whole = await model.answer(request)
+            token = tokenizer(whole.text, add_special_tokens=False)["input_ids"][5]
+            found, endpoint.template = endpoint.template, replace(endpoint.template, end_token_id=token)
+            cut = await model.answer(request)
+            endpoint.template = found
+            return model, await model.count(request), whole, cut
+        finally:
+            await model.close()
+
+    model, count, whole, cut = asyncio.run(ask())
+    template = model.endpoints[0].template
+    assert template is not None
+    assert template.end_token_id == tokenizer.convert_tokens_to_ids(END)
+    ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True)["input_ids"]
+    assert ids.count(tokenizer.bos_token_id) == 1
+    assert (template.add_special_tokens, count) == (False, len(ids))
+    assert whole.text.startswith(cut.text)
+    assert (len(cut.text) < len(whole.text), cut.finish_reason) == (True, "stop")
+
+    _, record, _ = read_run(evaluate(server, tmp_path, data_mirror, "--tasks", "icd10cm"))
+    assert record.model.identity["icd10cm"]["template"] == template.digest
+    assert str(record.model.engine).startswith("vllm 0.")
+
+
+def test_transformers_in_this_process_gives_the_same_answers(server: Server, data_mirror: Path, tmp_path: Path) -> None:
+    """The same prompts, tokens, ends and scores, from another engine; float32 on both sides."""
+    served = read_run(evaluate(server, tmp_path / "a", data_mirror, "--tasks", "medec,icd10cm"))
+    result = run(
+        clueplus("evaluate", "--model", server.served.weights, "--backend", "hf", "--variant", "official",
+                 "--tasks", "medec,icd10cm", "--limit", LIMIT, "--json"), tmp_path / "b", data_mirror,
+    )  # fmt: skip
+    record = RunRecord.model_validate_json(result.stdout)
+    _, _, items = read_run(next((tmp_path / "b" / "results").glob(f"*/{record.run}")))
+    assert record.model.kind == "transformers"
+    assert record.model.identity["medec"]["template"] == served[1].model.identity["medec"]["template"]
+    for ours, theirs in zip(items, served[2], strict=True):
+        assert ours.prompt_hash == theirs.prompt_hash
+        assert (ours.prompt_tokens, ours.completion_tokens) == (theirs.prompt_tokens, theirs.completion_tokens)
+        assert (ours.answer_hash, ours.outcome) == (theirs.answer_hash, theirs.outcome)
+    assert [task.score for task in record.tasks] == [task.score for task in served[1].tasks]

@@ -6,7 +6,7 @@ import pytest
 from clueplus.data import Library
 from clueplus.evaluation.plan import plan
 from clueplus.evaluation.record import ItemRecord, TaskRecord
-from clueplus.evaluation.score import average, score_task
+from clueplus.evaluation.score import average, score_task, without_reasoning
 from clueplus.evaluation.task import LoadedTask, load_tasks
 from clueplus.models import Answer, BaselineModel, Request
 from clueplus.registry import Catalog
@@ -127,3 +127,22 @@ def test_restricted_items_carry_hashes_for_ids(tasks: dict[str, LoadedTask], mon
     ids = {document["id"] for document in task.splits.test}
     assert not ids & {value for item in items for value in (item.id, item.cluster)}
     assert len({item.id for item in items}) == len(ids)
+
+
+def test_reasoning_is_no_part_of_a_text_that_is_compared(tasks: dict[str, LoadedTask]) -> None:
+    task = tasks["aci_bench"]
+    requests = plan([task], BaselineModel("baseline:majority", {task.name: task.pool}))
+
+    def answer(request: Request) -> Answer:
+        return Answer(f"<mull>Let me see.</mull>\n{task.target(request.document)}")
+
+    assert score_task(task, requests, answer, {}, None, ("<mull>", "</mull>"))[0].score.value == pytest.approx(1.0)
+    assert (score_task(task, requests, answer, {}, None)[0].score.value or 0) < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("a", "a"), ("<think>x</think>a", "a"), ("x</think>a", "a"), ("<think>x", ""), ("a<think>b", "a"), ("", "")],
+)
+def test_what_is_thought_aloud_is_left_out(text: str, kept: str) -> None:
+    assert without_reasoning(text, "<think>", "</think>") == kept

@@ -187,3 +187,24 @@ def test_a_thousand_requests_cost_little_time() -> None:
         start = time.perf_counter()
         assert len(texts(ask_all(model_of([server], concurrency=16), 1000, workers=256))) == 1000
     assert time.perf_counter() - start < 20
+
+
+def test_requests_that_broke_together_count_as_one_failure() -> None:
+    """A server that restarts drops all connections at once; that is no reason to give it up."""
+    with fake_server(lambda payload, number: None if number <= 8 else echo(payload, number), latency=0.05) as server:
+        model = model_of([server], concurrency=8, attempts=3)
+        assert texts(ask_all(model, 60)) == EXPECTED
+    assert model.retired == []
+
+
+def test_a_server_that_breaks_connections_is_knocked_at_by_one_request_at_a_time() -> None:
+    with fake_server(lambda payload, number: None, latency=0.02) as server:
+        with pytest.raises(EndpointError):
+            ask_all(model_of([server], concurrency=16, attempts=4), 60, workers=16)
+    assert len(server.requests) <= 16 + 3
+
+
+def test_few_requests_are_spread_evenly() -> None:
+    with fake_server(echo, latency=0.01) as one, fake_server(echo, latency=0.01) as two:
+        ask_all(model_of([one, two], concurrency=8), 60, workers=4)
+    assert min(len(one.requests), len(two.requests)) > 20

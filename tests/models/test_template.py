@@ -60,6 +60,12 @@ def test_two_bos_are_refused() -> None:
         template(chat_bos=2)
 
 
+def test_two_bos_are_refused_although_the_tokenizer_writes_none_itself() -> None:
+    with pytest.raises(ClueplusError, match="begins with 2 beginning-of-sequence tokens"):
+        template(chat_bos=2, tokenizer_bos=False)
+    assert template(chat_bos=1, tokenizer_bos=False).bos == 0
+
+
 def test_another_template_has_another_digest() -> None:
     digests = {template().digest, template(chat_bos=0).digest, template(end=[END]).digest}
     assert len(digests) == 3

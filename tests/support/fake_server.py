@@ -17,7 +17,8 @@ Reply = Callable[[dict[str, Any], int], Any]
 
 
 class FakeServer:
-    """Answers every request with `reply(payload, number)`: a text, a (status, body) pair, or a web.Response.
+    """Answers every request with `reply(payload, number)`: a text, a (status, body) pair, a web.Response, or
+    None, which breaks the connection.
 
     `number` counts requests from 1. `requests` keeps every payload. `die_after` closes the listening socket and every
     connection once that many requests were answered. With `vllm`, it tells that it is vLLM and tokenizes: a token a
@@ -71,6 +72,10 @@ class FakeServer:
         await asyncio.sleep(self.latency)
         self.in_flight -= 1
         answer = self.reply(payload, number)
+        if answer is None:
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
         return _completion(payload, answer) if isinstance(answer, str) else _response(answer)
 
     async def _version(self, request: web.Request) -> web.Response:

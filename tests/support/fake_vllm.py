@@ -49,7 +49,8 @@ class Handler(BaseHTTPRequestHandler):
             if limit.exists() and answered >= int(limit.read_text()):
                 if name == "die-after":
                     limit.unlink(missing_ok=True)
-                print("RuntimeError: engine died", flush=True)
+                words = asked if (FOLDER / "print-prompts").exists() else "died"
+                print("RuntimeError: engine", words, flush=True)
                 os._exit(1)
         answered += 1
         if (FOLDER / "latency").exists():
