@@ -191,3 +191,46 @@ def test_the_servers_log_is_its_owners_alone(cli: Cli, fake_vllm: Path, checkpoi
     log = Path("results/my-checkpoint/server.log")
     assert log.read_text().startswith("loading")
     assert log.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_stopped_takes_its_server_along_and_goes_on_later(
+    cli: Cli, fake_vllm: Path, checkpoint: Path, tmp_path: Path, wish: signal.Signals
+) -> None:
+    (fake_vllm / "latency").write_text("0.1")
+    words = [str(word) for word in command(checkpoint, "--concurrency", 2, "--json")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clueplus", *words], cwd=tmp_path, env={**os.environ}, text=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    store = tmp_path / "results" / "my-checkpoint" / "responses.jsonl"
+    deadline = time.monotonic() + 60
+    while not (store.exists() and store.read_bytes().count(b"\n") >= 3):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(wish)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == (-9 if wish == signal.SIGKILL else 130)
+    if wish != signal.SIGKILL:
+        assert "goes on from there" in err
+        assert "Traceback" not in err
+    deadline = time.monotonic() + 10
+    while alive(fake_vllm) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not alive(fake_vllm)
+    kept = store.read_bytes().count(b"\n")
+    (fake_vllm / "latency").unlink()
+    record = json.loads(cli(*words).out)
+    assert record["generation"]["reused"] == kept >= 3
+    assert record["generation"]["generated"] == 15 - kept
+
+
+def test_two_runs_on_one_store_are_refused(cli: Cli, fake_vllm: Path, checkpoint: Path) -> None:
+    from clueplus.evaluation.store import ResponseStore
+
+    with ResponseStore(Path("results/my-checkpoint/responses.jsonl")).writing():
+        result = cli(*command(checkpoint))
+    assert result.code == 2
+    assert "another run is writing" in result.error
+    assert not alive(fake_vllm)

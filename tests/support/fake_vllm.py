@@ -5,6 +5,7 @@ message, `never-healthy` keeps /health at 503, `die-after` holds the number of a
 removed, so that the next start lives), `die-always` does so every time. `started` collects the command lines.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -45,10 +46,12 @@ class Handler(BaseHTTPRequestHandler):
         if (FOLDER / "print-prompts").exists():
             print("RuntimeError: engine failed on", asked, flush=True)
         for name in ("die-after", "die-always"):
-            limit = FOLDER / name
-            if limit.exists() and answered >= int(limit.read_text()):
+            with contextlib.suppress(FileNotFoundError):  # another replica took it, and dies instead
+                limit = FOLDER / name
+                if answered < int(limit.read_text()):
+                    continue
                 if name == "die-after":
-                    limit.unlink(missing_ok=True)
+                    limit.unlink()
                 words = asked if (FOLDER / "print-prompts").exists() else "died"
                 print("RuntimeError: engine", words, flush=True)
                 os._exit(1)
