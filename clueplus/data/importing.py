@@ -31,8 +31,8 @@ class Imported:
     """What an importer made of the user's files.
 
     `splits` are the documents by split, "test" and "fewshot"; `sources` the sha256 of every file that was read, by its
-    name; `notes` whatever else makes these documents what they are (a seed, a mapping's version). `variant` is which one
-    the files are, where a task imports several.
+    name; `notes` whatever else makes these documents what they are (a seed, a mapping's version). `variant` says which
+    one the files are, where a task imports several.
     """
 
     splits: dict[str, list[Document]]
