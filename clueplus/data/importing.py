@@ -31,13 +31,15 @@ class Imported:
     """What an importer made of the user's files.
 
     `splits` are the documents by split, "test" and "fewshot"; `sources` the sha256 of every file that was read, by its
-    name; `notes` whatever else makes these documents what they are (a seed, a mapping's version).
+    name; `notes` whatever else makes these documents what they are (a seed, a mapping's version). `variant` says which
+    one the files are, where a task imports several.
     """
 
     splits: dict[str, list[Document]]
     sources: dict[str, str]
     rejected: list[Rejected] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
+    variant: VariantName | None = None
 
 
 Importer = Callable[[Path], Imported]
@@ -54,12 +56,13 @@ def import_task(spec: TaskSpec, path: Path, folder: Path) -> tuple[Manifest, lis
     Raises:
         DataError: the task imports nothing, a file or column is missing, or no document is left.
     """
-    variant = imported_variant(spec)
+    imported_variants(spec)
     module = spec.folder / f"{MODULE}.py"
     if not path.exists():
         raise DataError(f"{path}: no such file or folder", fix=f"clueplus data import {spec.name} PATH")
     read: Importer = import_module(module).read
     imported = read(path)
+    variant = _variant(spec, imported)
     splits = Splits(*(Documents(imported.splits.get(name, [])) for name in ("test", "fewshot")))
     check_splits(splits, spec.metadata, f"{spec.name} ({variant})")
     manifest = write_imported(
@@ -74,16 +77,26 @@ def import_task(spec: TaskSpec, path: Path, folder: Path) -> tuple[Manifest, lis
     return manifest, imported.rejected
 
 
-def imported_variant(spec: TaskSpec) -> VariantName:
-    """The variant of a task that is imported.
+def imported_variants(spec: TaskSpec) -> list[VariantName]:
+    """The variants of a task that are imported.
 
     Raises:
         DataError: there is none.
     """
-    for name, variant in spec.metadata.variants.items():
-        if variant.imported:
-            return name
-    raise DataError(f"{spec.name} imports nothing: its data is fetched", fix=f"clueplus data fetch {spec.name}")
+    names = [name for name, variant in spec.metadata.variants.items() if variant.imported]
+    if not names:
+        raise DataError(f"{spec.name} imports nothing: its data is fetched", fix=f"clueplus data fetch {spec.name}")
+    return names
+
+
+def _variant(spec: TaskSpec, imported: Imported) -> VariantName:
+    """The variant that was read: the task's only one, or the one that the importer names."""
+    names = imported_variants(spec)
+    if imported.variant is None and len(names) == 1:
+        return names[0]
+    if imported.variant not in names:
+        raise DataError(f"{spec.name}: its importer read {imported.variant or 'no variant'}, of {', '.join(names)}")
+    return imported.variant
 
 
 def file_hash(path: Path) -> str:

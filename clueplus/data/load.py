@@ -60,6 +60,15 @@ def load_splits(spec: TaskSpec, variant: VariantName, library: Library) -> Split
     return Splits(loaded["test"], loaded["fewshot"])
 
 
+def sample_pool(module_file: str) -> list[Document]:
+    """The few-shot documents of the task's `sample.jsonl`: a pool for a set that has nothing to spare.
+
+    Args:
+        module_file: `__file__` of a module in the task's folder.
+    """
+    return list(_sample(Path(module_file).resolve().with_name("sample.jsonl")).fewshot)
+
+
 def _splits(folder: Path, metadata: TaskMetadata, variant: str, library: Library, build: Build) -> Splits:
     name = f"{folder.name} ({variant})"
     if variant not in get_args(VariantName):

@@ -36,11 +36,15 @@ def read_csv(files: Mapping[str, bytes], file: str, columns: Sequence[str]) -> l
     return rows
 
 
-def read_xlsx(files: Mapping[str, bytes], file: str, columns: Sequence[str]) -> list[dict[str, str]]:
-    """The rows of an Excel file's first sheet, reduced to `columns`; empty cells are "", empty rows left out.
+def read_xlsx(
+    files: Mapping[str, bytes], file: str, columns: Sequence[str], sheet: str | None = None
+) -> list[dict[str, str]]:
+    """The rows of an Excel file's sheet (default: the first), reduced to `columns`.
+
+    Empty cells are "", cells that a short row lacks as well; empty rows are left out.
 
     Raises:
-        DataError: the file is no Excel workbook or lacks a column.
+        DataError: the file is no Excel workbook or lacks the sheet or a column.
     """
     import zipfile
 
@@ -50,14 +54,16 @@ def read_xlsx(files: Mapping[str, bytes], file: str, columns: Sequence[str]) -> 
         workbook = openpyxl.load_workbook(io.BytesIO(files[file]), read_only=True, data_only=True)
     except (zipfile.BadZipFile, KeyError, OSError) as error:
         raise DataError(f"{file}: not an Excel workbook") from error
-    sheet = workbook.worksheets[0]
-    cells = sheet.iter_rows(values_only=True, max_col=_WIDEST)
-    header = ["" if value is None else str(value) for value in next(cells, ())]
+    if sheet is not None and sheet not in workbook.sheetnames:
+        raise DataError(f"{file}: no sheet '{sheet}'")
+    chosen = workbook.worksheets[0] if sheet is None else workbook[sheet]
+    cells = chosen.iter_rows(values_only=True, max_col=_WIDEST)
+    header = ["" if value is None else str(value).strip() for value in next(cells, ())]
     positions = _positions(file, header, columns)
     rows = []
     for values in cells:
-        row = {c: "" if values[p] is None else str(values[p]) for c, p in positions.items() if p < len(values)}
-        if len(row) == len(positions) and any(row.values()):
+        row = {c: "" if p >= len(values) or values[p] is None else str(values[p]) for c, p in positions.items()}
+        if any(row.values()):
             rows.append(row)
     return rows
 

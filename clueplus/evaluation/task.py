@@ -62,14 +62,14 @@ class LoadedTask:
         return messages if api == "chat" else rendered
 
     def cut(self, document: Mapping[str, Any], characters: int) -> dict[str, Any]:
-        """The document with so many characters less in the middle of its longest text, and a mark in their place."""
+        """The document with so many characters less in the middle of its longest texts, and marks in their place."""
         name = self.spec.metadata.overlong.field
         assert name is not None, "the task's policy is to refuse"
         value = document[name]
         if isinstance(value, str):
             return {**document, name: cut_middle(value, characters)}
-        longest = max(range(len(value)), key=lambda place: len(value[place]))
-        return {**document, name: [*value[:longest], cut_middle(value[longest], characters), *value[longest + 1 :]]}
+        level = _level([len(text) for text in value], characters)
+        return {**document, name: [cut_middle(text, len(text) - level) for text in value]}
 
     def cuttable(self, document: Mapping[str, Any]) -> int:
         """The most characters that `cut` can take out of a document; 0 where the policy is to refuse."""
@@ -77,7 +77,7 @@ class LoadedTask:
         if name is None:
             return 0
         value = document[name]
-        return len(value) if isinstance(value, str) else max(map(len, value), default=0)
+        return len(value) if isinstance(value, str) else sum(map(len, value))
 
     def target(self, document: Mapping[str, Any]) -> str:
         """The reference answer as text."""
@@ -147,6 +147,17 @@ def cut_middle(text: str, characters: int) -> str:
     kept = max(0, len(text) - characters)
     head = (kept + 1) // 2
     return f"{text[:head].rstrip()}\n[...]\n{text[len(text) - (kept - head) :].lstrip()}"
+
+
+def _level(lengths: Sequence[int], characters: int) -> int:
+    """The greatest length to which all longer texts are cut so that at least so many characters go."""
+    left = max(0, sum(lengths) - characters)
+    for place, length in enumerate(sorted(lengths)):
+        share = left // (len(lengths) - place)
+        if length > share:
+            return share
+        left -= length
+    return max(lengths, default=0)
 
 
 @lru_cache(maxsize=1)

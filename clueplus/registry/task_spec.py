@@ -71,7 +71,7 @@ class Overlong(_Strict):
     """What happens to a prompt that does not fit the model's context, with room for the answer.
 
     `refuse` leaves the item out, as an infrastructure error; `cut_middle` takes characters out of the middle of the
-    document's `field` (of the longest text, where that is a list) until the prompt fits.
+    document's `field` (of the longest texts, down to one length, where that is a list) until the prompt fits.
     """
 
     policy: Literal["refuse", "cut_middle"] = "refuse"

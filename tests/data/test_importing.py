@@ -87,6 +87,36 @@ def test_a_task_that_is_fetched_imports_nothing(cli_run: Any, tmp_path: Path) ->
     assert "clueplus data fetch medec" in result.err
 
 
+def two_variants(tasks: Path, returned: str) -> None:
+    """The task with a second imported variant, and an importer that says which one it read."""
+    declaration = tasks / NAME / f"{NAME}.yaml"
+    text = declaration.read_text()
+    official = next(line for line in text.splitlines() if line.strip().startswith("official:"))
+    declaration.write_text(text.replace(official, f"{official}\n{official.replace('official:', 'open:')}"))
+    importer = IMPORTER.replace('{"seed": 1})', f'{{"seed": 1}}, {returned})')
+    (tasks / NAME / "importer.py").write_text(importer)
+
+
+def test_an_importer_says_which_of_two_variants_it_read(cli_run: Any, tasks: Path, tmp_path: Path) -> None:
+    two_variants(tasks, "'open'")
+    result = cli_run("data", "import", NAME, held(tmp_path, "id,note\n1,a\n2,b\n"), "--tasks-dir", tasks)
+    assert result.out == f"{NAME} (open): 1 test, 1 fewshot documents, 0 rows rejected\n"
+    assert read_imported(tmp_path / "data", NAME, "open")[1].variant == "open"
+    with pytest.raises(DataError, match="was not imported"):
+        read_imported(tmp_path / "data", NAME, "official")
+
+
+@pytest.mark.parametrize(("returned", "told"), [("None", "no variant"), ("'sample'", "sample")])
+def test_an_importer_that_names_no_imported_variant_is_refused(
+    cli_run: Any, tasks: Path, tmp_path: Path, returned: str, told: str
+) -> None:
+    two_variants(tasks, returned)
+    result = cli_run("data", "import", NAME, held(tmp_path, "id,note\n1,a\n2,b\n"), "--tasks-dir", tasks)
+    assert result.code == 2
+    assert f"its importer read {told}, of official, open" in result.err
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_path_that_is_not_there_is_told(cli_run: Any, tasks: Path) -> None:
     assert "no such file" in cli_run("data", "import", NAME, "nowhere", "--tasks-dir", tasks).err
 

@@ -114,6 +114,38 @@ def test_only_the_first_sheet_is_read():
     assert xlsx_rows(buffer.getvalue()) == []
 
 
+def test_a_sheet_is_read_by_its_name():
+    book = openpyxl.Workbook()
+    book.create_sheet("second").append((" id ", "text"))
+    book["second"].append(("1", "a"))
+    buffer = io.BytesIO()
+    book.save(buffer)
+    files = {"notes.xlsx": buffer.getvalue()}
+    assert read_xlsx(files, "notes.xlsx", ["id", "text"], "second") == [{"id": "1", "text": "a"}]
+    with pytest.raises(DataError, match=r"notes\.xlsx: no sheet 'third'"):
+        read_xlsx(files, "notes.xlsx", ["id"], "third")
+
+
+def without_empty_cells(content):
+    """The workbook as other programs write it: an empty cell is left out, and a row ends with its last filled one."""
+    import re
+    import zipfile
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            part = old.read(name)
+            if name.endswith("sheet1.xml"):
+                part = re.sub(rb"<dimension[^>]*>", b"", re.sub(rb'<c r="\w+" ?/>', b"", part))
+            new.writestr(name, part)
+    return buffer.getvalue()
+
+
+def test_a_row_that_ends_early_is_kept_with_empty_text():
+    content = without_empty_cells(workbook(("id", "text"), ("1", None), ("2", "b")))
+    assert xlsx_rows(content) == [{"id": "1", "text": ""}, {"id": "2", "text": "b"}]
+
+
 def test_a_missing_column_of_a_workbook_names_file_column_and_what_was_found():
     with pytest.raises(DataError) as caught:
         xlsx_rows(workbook(("id", None, "note"), ("1", None, CANARY)))

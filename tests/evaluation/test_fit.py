@@ -14,7 +14,7 @@ from clueplus.data import Library
 from clueplus.errors import ClueplusError
 from clueplus.evaluation.fit import fit
 from clueplus.evaluation.plan import Planner, Sampling
-from clueplus.evaluation.task import LoadedTask, cut_middle, load_tasks
+from clueplus.evaluation.task import LoadedTask, _level, cut_middle, load_tasks
 from clueplus.models import Request
 from clueplus.models.base import characters
 from clueplus.registry import Catalog
@@ -154,6 +154,14 @@ def test_only_the_longest_are_counted_when_the_rest_fits_by_far(tasks: dict[str,
     _, after, _ = fitted(model, many)
     assert after == before
     assert 0 < len(model.counted) <= 16
+
+
+@given(st.lists(st.integers(0, 50), max_size=6), st.integers(0, 200))
+def test_of_several_texts_the_longest_are_cut_to_one_length(lengths: list[int], characters: int) -> None:
+    level = _level(lengths, characters)
+    assert sum(max(0, length - level) for length in lengths) >= min(characters, sum(lengths))
+    longer = level + 1
+    assert not characters or sum(max(0, length - longer) for length in lengths) < characters, "no more than has to go"
 
 
 @given(st.text(max_size=60), st.integers(0, 80))

@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 from pydantic import ValidationError
 
-from clueplus.registry import Catalog, SourceFile, TaskMetadata, TaskSpec
+from clueplus.registry import Catalog, SourceFile, TaskMetadata, TaskSpec, Variant
 
 SHIPPED = ["aci_bench", "icd10cm", "medec", "meqsum"]
 SHOTS = {"meqsum": 3, "medec": 2, "aci_bench": 1, "icd10cm": 3}
@@ -194,3 +194,10 @@ def test_a_source_that_is_not_pinned_well_is_refused(field, value):
     source = Catalog().task("medec").metadata.variants["official"].sources[0].model_dump()
     with pytest.raises(ValidationError, match=field):
         SourceFile.model_validate(source | {field: value})
+
+
+def test_an_open_variant_may_be_imported_and_a_restricted_one_must_be():
+    common = {"licence": "none stated", "description": "Words."}
+    assert Variant(tier="open", imported=True, **common).imported
+    with pytest.raises(ValidationError, match="imported by the user"):
+        Variant(tier="restricted", **common)
