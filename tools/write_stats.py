@@ -17,9 +17,8 @@ from clueplus.registry import Catalog
 def main(names: list[str]) -> None:
     catalog, library = Catalog(), Library.here()
     for spec in catalog.select(names or list(catalog.tasks)):
-        # What a user imported is theirs alone, its statistics included.
-        public = [name for name, variant in spec.metadata.variants.items() if not variant.imported]
-        described = {name: statistics(spec, name, library) for name in public}
+        variants = [name for name, variant in spec.metadata.variants.items() if not variant.imported]
+        described = {variant: statistics(spec, variant, library) for variant in variants}
         write_atomic(spec.folder / "stats.json", json.dumps(described, indent=1, ensure_ascii=False) + "\n")
         print(spec.name, {variant: value["test"]["documents"] for variant, value in described.items()})
 
