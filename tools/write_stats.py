@@ -1,4 +1,4 @@
-"""Writes `stats.json` of every task whose data is here: after a change of a task, with a new task version.
+"""Writes `stats.json` of every task, imported variants apart: after a change of a task, with a new task version.
 
 Usage: CLUEPLUS_DATA_MIRROR=DIR python tools/write_stats.py [TASK...]
 """
@@ -17,7 +17,11 @@ from clueplus.registry import Catalog
 def main(names: list[str]) -> None:
     catalog, library = Catalog(), Library.here()
     for spec in catalog.select(names or list(catalog.tasks)):
-        described = {variant: statistics(spec, variant, library) for variant in spec.metadata.variants}
+        described = {
+            name: statistics(spec, name, library)
+            for name, variant in spec.metadata.variants.items()
+            if not variant.imported
+        }
         write_atomic(spec.folder / "stats.json", json.dumps(described, indent=1, ensure_ascii=False) + "\n")
         print(spec.name, {variant: value["test"]["documents"] for variant, value in described.items()})
 

@@ -92,7 +92,7 @@ def test_version(cli: Cli) -> None:
 def test_names_are_completed() -> None:
     from clueplus.cli.shared import complete_models, complete_tasks
 
-    assert complete_tasks("med") == ["medec"]
+    assert complete_tasks("mede") == ["medec"]
     assert complete_tasks("medec,ic") == ["medec,icd10cm"]
     assert "clueplus_open" in complete_tasks("clue")
     assert complete_models("baseline:m") == ["baseline:majority"]
