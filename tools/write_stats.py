@@ -1,4 +1,4 @@
-"""Writes `stats.json` of every task whose data is here: after a change of a task, with a new task version.
+"""Writes `stats.json` of every task, imported variants apart: after a change of a task, with a new task version.
 
 Usage: CLUEPLUS_DATA_MIRROR=DIR python tools/write_stats.py [TASK...]
 """

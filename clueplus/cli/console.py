@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from clueplus.evaluation.record import Measure, TaskRecord
     from clueplus.evaluation.run import Run
 
-_SHORT = {"rouge_l": "R-L", "rouge_1": "R-1", "rouge_2": "R-2", "bertscore_f1": "BERTScore"}
+_SHORT = {"rouge_l": "R-L", "rouge_1": "R-1", "rouge_2": "R-2", "bertscore_f1": "BERTScore", "umls_f1": "UMLS"}
 
 
 class ConsoleReporter:

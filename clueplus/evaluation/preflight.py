@@ -12,7 +12,7 @@ from clueplus.data.imported import read_imported
 from clueplus.errors import ClueplusError, StoreError, did_you_mean
 from clueplus.evaluation.options import Options, Reporter
 from clueplus.evaluation.task import LoadedTask
-from clueplus.metrics.bertscore import bertscore_missing
+from clueplus.metrics.resources import needed
 from clueplus.models import BASELINES, EndpointModel, Model, Request
 from clueplus.models.base import characters
 from clueplus.registry import Catalog, TaskSpec, VariantName
@@ -78,13 +78,20 @@ def check_writable(folder: Path) -> None:
 
 
 def note_missing_metrics(tasks: Sequence[LoadedTask], reporter: Reporter) -> None:
-    """Tells before the first token which components will be missing."""
-    missing = bertscore_missing()
+    """Tells before the first token which components will be missing, and loads what the others need.
+
+    Raises:
+        ClueplusError: a model or table is named that can't be loaded: better now than after hours of generation.
+    """
     for task in tasks:
-        if missing and "bertscore_f1" in task.spec.metadata.components:
-            reporter.note(
-                f"{task.name}: bertscore_f1 {missing}; without it the task has no score, only its other components"
-            )
+        for name, resource in needed(task.measures).items():
+            missing = resource.missing()
+            if missing is None:
+                resource.identity()
+                continue
+            lost = "without it the task has no score, only its other components"
+            why = f"{missing}; {lost}" if name in task.spec.metadata.components else missing
+            reporter.note(f"{task.name}: {name} {why}")
 
 
 def note_uncountable_prompts(requests: Sequence[Request], model: Model, reporter: Reporter) -> None:

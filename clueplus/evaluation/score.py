@@ -15,7 +15,7 @@ from clueplus.data.documents import document_hash
 from clueplus.evaluation.record import BaselineRecord, DataRecord, ItemRecord, Measure, TaskRecord
 from clueplus.evaluation.task import LoadedTask
 from clueplus.files import sha256
-from clueplus.metrics import bertscore
+from clueplus.metrics.resources import needed, why_missing
 from clueplus.models import Answer, BaselineModel, Request
 from clueplus.statistics.intervals import mean_of_means_interval
 
@@ -91,14 +91,14 @@ def without_reasoning(text: str, start: str, end: str) -> str:
 
 def _prepare(task: LoadedTask, texts: Sequence[str], answered: Sequence[Request]) -> None:
     """Lets slow metrics see all pairs at once; they then answer each item from memory."""
-    if "bertscore_f1" in task.spec.metadata.components:
-        bertscore.prepare([text.strip() for text in texts], [task.target(request.document) for request in answered])
+    for resource in needed(task.measures).values():
+        resource.prepare([text.strip() for text in texts], [task.target(request.document) for request in answered])
 
 
 def _metric_models(task: LoadedTask) -> dict[str, str]:
-    """The models that metrics of this task used: two scores by different ones are not comparable."""
-    identity = bertscore.bertscore_identity() if "bertscore_f1" in task.spec.metadata.components else None
-    return {"bertscore_f1": identity} if identity else {}
+    """What metrics of this task used beside texts: two scores by different models or tables are not comparable."""
+    identities = {name: resource.identity() for name, resource in needed(task.measures).items()}
+    return {name: identity for name, identity in identities.items() if identity}
 
 
 def _item(task: LoadedTask, request: Request, answer: Answer | None, failure: str | None) -> ItemRecord:
@@ -157,11 +157,11 @@ def _data(task: LoadedTask) -> DataRecord:
 def _score(task: LoadedTask, items: Sequence[ItemRecord]) -> Measure:
     """The column with its interval, or why there is none."""
     names = task.spec.metadata.components
-    lacking = [name for name in names if all(item.components[name] is None for item in items)]
     if not items:
         return Measure(value=None, n=0, reason="no item was scored")
+    lacking = _lacking(task, [item.components for item in items])
     if lacking:
-        return Measure(value=None, n=len(items), reason=f"{lacking[0]}: {_why_lacking(lacking[0])}")
+        return Measure(value=None, n=len(items), reason=lacking)
     value = task.aggregate("score")([item.components for item in items])
     matrix = np.array(
         [[math.nan if item.components[n] is None else item.components[n] for n in names] for item in items]
@@ -202,23 +202,30 @@ def _mean(task: LoadedTask, name: str, values: Sequence[float], clusters: Sequen
 
 
 def _why_lacking(name: str) -> str:
-    if name == "bertscore_f1":
-        return bertscore.bertscore_missing() or "no item has it"
-    return "no item has it"
+    return why_missing(name) or "no item has it"
+
+
+def _lacking(task: LoadedTask, items: Sequence[Mapping[str, float | None]]) -> str | None:
+    """The components that no item has, each with its reason; None when there is none."""
+    names = [name for name in task.spec.metadata.components if all(item[name] is None for item in items)]
+    return "; ".join(f"{name}: {_why_lacking(name)}" for name in names) or None
 
 
 def _breakdown(task: LoadedTask, field: str, items: Sequence[ItemRecord]) -> dict[str, Measure]:
     groups: dict[str, list[ItemRecord]] = defaultdict(list)
     for item in items:
         groups[item.groups[field]].append(item)
-    return {value: _group_mean(groups[value]) for value in sorted(groups, key=_natural)}
+    return {value: _group_mean(task, groups[value]) for value in sorted(groups, key=_natural)}
 
 
-def _group_mean(items: Sequence[ItemRecord]) -> Measure:
+def _group_mean(task: LoadedTask, items: Sequence[ItemRecord]) -> Measure:
     """The mean over a group's items of each item's own mean of components; without an interval, groups are small."""
+    missing = [f"{name}: {why}" for name in task.spec.metadata.components if (why := why_missing(name))]
+    if missing:  # a mean of the other components would look like the column and be another number
+        return Measure(value=None, n=0, reason="; ".join(missing))
     values = [statistic for item in items if (statistic := _item_mean(item)) is not None]
     if not values:
-        return Measure(value=None, n=0, reason="a component is not computed")
+        return Measure(value=None, n=0, reason="no item has a component")
     return Measure(value=sum(values) / len(values), n=len(values))
 
 
@@ -242,9 +249,8 @@ def _trivial(task: LoadedTask, requests: Sequence[Request]) -> BaselineRecord:
     results = [result["score"] for result in scored if isinstance(result, dict)]
     value = task.aggregate("score")(results) if results else math.nan
     if math.isnan(value):
-        return BaselineRecord(
-            name=model.name, score=Measure(value=None, n=len(results), reason="a component is not computed")
-        )
+        reason = _lacking(task, results) if results else "no item was scored"
+        return BaselineRecord(name=model.name, score=Measure(value=None, n=len(results), reason=reason))
     return BaselineRecord(name=model.name, score=Measure(value=value, n=len(results)))
 
 

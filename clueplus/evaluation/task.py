@@ -38,6 +38,11 @@ class LoadedTask:
         return self.spec.metadata.variants[self.variant_name]
 
     @property
+    def measures(self) -> tuple[str, ...]:
+        """The components of the column, and what is reported beside them."""
+        return (*self.spec.metadata.components, *self.spec.metadata.beside)
+
+    @property
     def decoding(self) -> Decoding:
         """How the task wants answers generated."""
         wanted = self.spec.generation_kwargs

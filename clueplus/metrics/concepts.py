@@ -132,6 +132,16 @@ def find_concepts(texts: Sequence[str], extractor: ConceptExtractor | None = Non
     return [_cache[key] for key in keys]
 
 
+def prepare(predictions: Sequence[str], references: Sequence[str]) -> None:
+    """Finds the concepts of many texts in batches, so that `umls_f1` answers from memory.
+
+    Raises:
+        ClueplusError: the term table or the linker can't be loaded.
+    """
+    if not concepts_missing():
+        find_concepts([*predictions, *references])
+
+
 def _extractor() -> ConceptExtractor:
     chosen = os.environ.get(CONCEPTS_VARIABLE, "")
     path = Path(chosen)

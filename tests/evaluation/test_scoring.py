@@ -1,13 +1,18 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clueplus.data import Library
+from clueplus.errors import ClueplusError
 from clueplus.evaluation.plan import plan
+from clueplus.evaluation.preflight import note_missing_metrics
 from clueplus.evaluation.record import ItemRecord, TaskRecord
 from clueplus.evaluation.score import average, score_task, without_reasoning
 from clueplus.evaluation.task import LoadedTask, load_tasks
+from clueplus.metrics import bertscore, resources
+from clueplus.metrics.concepts import CONCEPTS_VARIABLE
 from clueplus.models import Answer, BaselineModel, Request
 from clueplus.registry import Catalog
 
@@ -16,11 +21,56 @@ from clueplus.registry import Catalog
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, LoadedTask]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLUEPLUS_DATA_DIR", str(tmp_path_factory.mktemp("no-data")))
-        patch.delenv("CLUEPLUS_BERTSCORE_MODEL", raising=False)
+        for variable in ("CLUEPLUS_BERTSCORE_MODEL", CONCEPTS_VARIABLE):
+            patch.delenv(variable, raising=False)
         catalog = Catalog()
-        yield {
-            t.name: t for t in load_tasks(catalog.select(["clueplus_open"]), catalog, "sample", Library(Path("none")))
-        }
+        specs = catalog.select(["clueplus_open", "pls"])
+        yield {t.name: t for t in load_tasks(specs, catalog, "sample", Library(Path("none")))}
+
+
+class SameOrHalf(dict[Any, float]):
+    """Stands for the memory of BERTScore: 1 for equal texts, else 0.5."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __getitem__(self, key: Any) -> float:
+        return 1.0 if key[1] == key[2] else 0.5
+
+
+class Heard:
+    """A reporter that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def preflight(task: LoadedTask) -> list[str]:
+    heard: Any = Heard()
+    note_missing_metrics([task], heard)
+    return list(heard.notes)
+
+
+@pytest.fixture
+def terms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A table with some of the terms of the sample of `pls`."""
+    table = tmp_path / "terms.tsv"
+    table.write_text("cui\tterm\n" + "".join(f"C{n}\t{t}\n" for n, t in enumerate(["septic shock", "COPD", "fall"])))
+    monkeypatch.setenv(CONCEPTS_VARIABLE, str(table))
+    return table
+
+
+@pytest.fixture
+def encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """BERTScore without its model: equal texts score 1, others 0.5."""
+    fake = resources.Resource(lambda: None, lambda: "fake encoder", lambda p, r: None)
+    monkeypatch.setitem(resources.RESOURCES, "bertscore_f1", fake)
+    monkeypatch.setattr(bertscore, "bertscore_missing", lambda: None)
+    monkeypatch.setattr(bertscore, "_model", lambda: (Path("fake"), 1))
+    monkeypatch.setattr(bertscore, "_cache", SameOrHalf())
 
 
 def scored(task: LoadedTask, *, wrong: int = 0, missing: int = 0, cut: int = 0) -> tuple[TaskRecord, list[ItemRecord]]:
@@ -146,3 +196,83 @@ def test_reasoning_is_no_part_of_a_text_that_is_compared(tasks: dict[str, Loaded
 )
 def test_what_is_thought_aloud_is_left_out(text: str, kept: str) -> None:
     assert without_reasoning(text, "<think>", "</think>") == kept
+
+
+def test_every_resource_that_is_missing_is_told_before_and_after(tasks: dict[str, LoadedTask]) -> None:
+    notes = preflight(tasks["pls"])
+    assert [note.split()[1] for note in notes] == ["bertscore_f1", "umls_f1"]
+    assert all("without it the task has no score" in note for note in notes)
+    record, _ = scored(tasks["pls"])
+    assert record.score.value is None
+    for word in (
+        "bertscore_f1: not computed: set CLUEPLUS_BERTSCORE_MODEL",
+        "umls_f1: not computed: set CLUEPLUS_CONC",
+    ):
+        assert word in (record.score.reason or "")
+        assert word in (record.trivial_baseline.score.reason or "")
+    assert "CLUEPLUS_CONCEPTS" in (record.components["umls_f1"].reason or "")
+    assert record.metric_models == {}
+
+
+def test_a_task_that_needs_nothing_is_not_noted(tasks: dict[str, LoadedTask]) -> None:
+    assert preflight(tasks["medec"]) == []
+
+
+def test_a_resource_that_is_there_is_named_in_the_record(tasks: dict[str, LoadedTask], terms: Path) -> None:
+    assert [note.split()[1] for note in preflight(tasks["pls"])] == ["bertscore_f1"]
+    record, _ = scored(tasks["pls"])
+    assert record.components["umls_f1"].value == pytest.approx(1)
+    assert 0 < record.components["umls_f1"].n < 15, "lists without a term of the table have no concepts"
+    assert list(record.metric_models) == ["umls_f1"]
+    assert record.metric_models["umls_f1"].startswith("terms.tsv, 3 terms, sha256 ")
+    assert record.score.value is None
+    assert (record.score.reason or "").startswith("bertscore_f1: not computed")
+    assert "umls_f1" not in (record.score.reason or "")
+
+
+def test_a_table_that_finds_nothing_blocks_the_column_too(
+    tasks: dict[str, LoadedTask], terms: Path, encoder: None
+) -> None:
+    terms.write_text("cui\tterm\nC1\tno such term\n")
+    record, _ = scored(tasks["pls"])
+    assert (record.score.value, record.score.reason) == (None, "umls_f1: no item has it")
+
+
+def test_with_all_resources_there_is_a_column(tasks: dict[str, LoadedTask], terms: Path, encoder: None) -> None:
+    assert preflight(tasks["pls"]) == []
+    record, _ = scored(tasks["pls"])
+    assert record.score.value == pytest.approx(1)
+    assert record.metric_models["bertscore_f1"] == "fake encoder"
+    assert 0 < (record.trivial_baseline.score.value or 0) < 0.6
+    assert scored(tasks["pls"], wrong=5)[0].score.value == pytest.approx(
+        sum(m.value or 0 for m in scored(tasks["pls"], wrong=5)[0].components.values()) / 5
+    )
+
+
+def test_a_table_that_cannot_be_read_is_refused_before_the_first_token(
+    tasks: dict[str, LoadedTask], terms: Path
+) -> None:
+    terms.write_text("no such columns\n")
+    with pytest.raises(ClueplusError, match="lacks the columns cui and term"):
+        preflight(tasks["pls"])
+
+
+def test_groups_have_no_mean_without_a_component(tasks: dict[str, LoadedTask], monkeypatch: pytest.MonkeyPatch) -> None:
+    task = tasks["medec"]
+    absent = resources.Resource(lambda: "not computed: set X", lambda: None, lambda p, r: None)
+    monkeypatch.setitem(resources.RESOURCES, "accuracy", absent)
+    record, _ = scored(task)
+    assert {measure.value for measure in record.breakdowns["error_type"].values()} == {None}
+    assert {m.reason for m in record.breakdowns["error_type"].values()} == {"accuracy: not computed: set X"}
+
+
+def test_a_measure_beside_the_column_is_prepared_and_noted_but_blocks_nothing(
+    tasks: dict[str, LoadedTask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    absent = resources.Resource(lambda: "not computed: set X", lambda: None, lambda p, r: seen.append(len(p)))
+    monkeypatch.setitem(resources.RESOURCES, "flag_accuracy", absent)
+    assert preflight(tasks["medec"]) == ["medec: flag_accuracy not computed: set X"]
+    record, _ = scored(tasks["medec"])
+    assert record.score.value == pytest.approx(1)
+    assert seen == [15, 15], "the answers, and the trivial baseline's"
