@@ -57,7 +57,7 @@ def test_an_unknown_task_gets_a_suggestion():
 
 
 def test_an_unknown_task_may_be_a_misspelt_group():
-    with pytest.raises(ClueplusError, match=r"did you mean clueplus_open\?"):
+    with pytest.raises(ClueplusError, match=r"did you mean clueplus_open"):
         Catalog().select(["clueplus-open"])
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clueplus.data import load_splits
-from clueplus.data.importing import MODULE, imported_variant
+from clueplus.data.importing import MODULE, imported_variants
 from clueplus.data.load import import_module
 from clueplus.data.verify import verify_task
 from clueplus.errors import DataError
@@ -122,4 +122,4 @@ def test_an_imported_task_refuses_an_empty_folder_and_has_no_data_before(name: s
     with pytest.raises(DataError):
         import_module(spec.folder / f"{MODULE}.py").read(tmp_path)
     with pytest.raises(DataError, match=f"clueplus data import {name}"):
-        load_splits(spec, imported_variant(spec), LIBRARY)
+        load_splits(spec, imported_variants(spec)[0], LIBRARY)
