@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clueplus.data.importing import import_task
+from clueplus.data.load import import_module
 from clueplus.errors import DataError
 from clueplus.evaluation.task import LoadedTask
 from clueplus.registry import Catalog
@@ -283,7 +284,8 @@ def test_arguments_are_named_by_type_then_by_role_and_words_in_pieces_are_joined
         "T2\tStatus 0 6\tSmokes",
         "T3\tAmount 7 10;18 23\tone packs",
         "T4\tLocation 26 32\tDrinks",
-        "E1\tTobacco:T1 Status:T2 Amount:T3 Amount2:T3 Where:T4",
+        "T5\tFrequency 26 32\tDrinks",
+        "E1\tTobacco:T1 Status:T2 Amount:T3 Amount2:T3 Where:T4 Amount3:T5",
         "E2\tTobacco:T1 Status:T2",
         "E3\tHousehold:T1 Status:T2",
     ]
@@ -296,8 +298,22 @@ def test_arguments_are_named_by_type_then_by_role_and_words_in_pieces_are_joined
     assert json.loads(document["answer"]) == [
         entry("Tobacco", "StatusTime", "Smokes"),
         entry("Tobacco", "Amount", "one or two packs"),
+        entry("Tobacco", "Frequency", "Drinks"),
     ]
     assert document["note"] == text
+
+
+def test_each_of_the_four_examples_adds_kinds_of_entry_to_those_before_it() -> None:
+    module = import_module(Catalog().task("sdoh").folder / "sdoh.py")
+    kinds = ["a b", "a b", "c", "a b c", "d", "a", "e e", "a b c d e f"]
+    pool = [
+        {"id": str(n), "note": "x" * (n + 1), "spans": json.dumps([[0, 1, kind] for kind in found.split()])}
+        for n, found in enumerate([*kinds, *[""] * 6])
+    ]
+    # The last of the kinds is in the longer half of the notes.
+    assert [d["id"] for d in module.shots_first(pool)[:4]] == ["3", "4", "6", "0"]
+    assert sorted(d["id"] for d in module.shots_first(pool)) == sorted(d["id"] for d in pool)
+    assert len(module.shots_first(pool[:2])) == 2
 
 
 @pytest.mark.parametrize(("missing", "told"), [("test", "a folder 'test'"), ("train", "a folder 'train'")])
