@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from clueplus.errors import ClueplusError, EndpointError
+from clueplus.models.orphans import VARIABLE, forget_server, mark_server
 from clueplus.registry import ModelSpec
 
 START_SECONDS = 1800.0
@@ -174,6 +175,7 @@ class Server:
             raise ClueplusError(f"port {self._port} is taken", fix="leave out --port, and a free one is found")
         self.base_url = f"http://127.0.0.1:{port}/v1"
         self._file = open_log(self.log)
+        mark = {VARIABLE: mark_server(self.log)}
         self._began = time.monotonic()
         self._process = subprocess.Popen(
             [
@@ -183,7 +185,7 @@ class Server:
                 *("--served-model-name", self.served.base_name),
                 *self.served.arguments,
             ],
-            env={**os.environ, **_QUIET, **self._environment},
+            env={**os.environ, **_QUIET, **self._environment, **mark},
             stdin=subprocess.DEVNULL,
             stdout=self._file,
             stderr=subprocess.STDOUT,
@@ -238,6 +240,7 @@ class Server:
                     continue
             # Workers that outlived their parent are in the same group.
             _signal_group(process.pid, signal.SIGKILL)
+            forget_server(self.log)
         if self._file is not None:
             self._file.close()
             self._file = None
