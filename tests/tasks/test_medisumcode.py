@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from clueplus.data.draw import drawn_number
 from clueplus.data.load import import_module
 from clueplus.registry import Catalog
 from tests.support.imports import CANARY, imported, refused
@@ -111,7 +112,19 @@ def test_without_a_mapping_stays_in_icd9_are_rejected_with_the_fix(
     assert all(int(document["id"].rpartition("-")[2]) % 2 for document in [*splits.test, *splits.fewshot])
     (reason,) = manifest.rejected
     assert "icd9" in reason
-    assert 5 < len(rejected) < 100, "of all letters in ICD-9, only those that would have been drawn are told"
+    # Of all letters in ICD-9, those are told that stand before the last drawn one of their split.
+    seed = import_module(FOLDER / "importer.py").SEED
+    last = {
+        split: max(drawn_number(seed, document["id"]) for document in documents)
+        for split, documents in (("test", splits.test), ("fewshot", splits.fewshot))
+    }
+    expected = set()
+    for stay in range(100, 500, 2):
+        split = "test" if drawn_number(seed, f"patient {stay}") % 10 else "fewshot"
+        if drawn_number(seed, f"{stay}-DS-{stay}") < last[split]:
+            expected.add(stay - 99)
+    assert {row.row for row in rejected} == expected
+    assert 5 < len(expected) < 100
 
 
 def test_with_a_mapping_icd9_codes_become_icd10_codes(tmp_path: Path, small: None, mapper: None) -> None:
@@ -126,12 +139,13 @@ def test_with_a_mapping_icd9_codes_become_icd10_codes(tmp_path: Path, small: Non
 def test_codes_are_trimmed_in_the_order_of_the_stay_and_each_once(tmp_path: Path, small: None, no_mapper: None) -> None:
     def coded(stay: int) -> list[list[object]]:
         return [[stay, stay, 3, "I10  ", 10], [stay, stay, 1, " i5023", 10], [stay, stay, 2, "I10", 10],
-                [stay, stay, 4, "??", 10], [stay, stay, 5, "", 10], [stay, stay, 6, "4019", 9]]  # fmt: skip
+                [stay, stay, 4, "??", 10], [stay, stay, 5, "", 10], [stay, stay, 6, "4019", 9],
+                [stay, stay, 7, "J189", 10], [stay, stay, 8, "I10", 10]]  # fmt: skip
 
     splits, _, _ = imported(
         "medisumcode", held(tmp_path, map(letter, range(100, 300)), map(coded, range(100, 300))), tmp_path / "data"
     )
-    assert {tuple(document["codes"]) for document in splits.test} == {("I50.23", "I10")}
+    assert {tuple(document["codes"]) for document in splits.test} == {("I50.23", "I10", "J18.9")}
 
 
 def test_faulty_rows_are_rejected_by_number_and_reason(tmp_path: Path, no_mapper: None) -> None:

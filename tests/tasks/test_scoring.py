@@ -107,7 +107,9 @@ def test_texts_of_another_document_score_low_and_half_of_them_between(name: str,
         assert broken[measure] + 0.1 < half[measure] < 0.9
 
 
-@pytest.mark.parametrize(("name", "field"), [("aci_bench", "note"), ("meqsum", "summary")])
+@pytest.mark.parametrize(
+    ("name", "field"), [("aci_bench", "note"), ("meqsum", "summary"), ("pls", "summary"), ("medisumqa", "answer")]
+)
 def test_text_tasks_report_the_f1_of_rouge_1_2_and_l(name: str, field: str) -> None:
     # Shared: 4 of 4 and 6 words; 2 of 3 and 5 word pairs; a longest common subsequence of 2 words.
     found = load(name, None).score({field: "a b x y z w"}, "x y a b")
