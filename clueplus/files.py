@@ -47,6 +47,12 @@ def write_atomic(path: Path, content: bytes | str, *, private: bool = False) -> 
                 temporary.unlink(missing_ok=True)
 
 
+def make_private(folder: Path) -> None:
+    """Makes a folder that its owner alone may read and enter, or makes it so."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+
+
 def canonical_json(value: Any) -> str:
     """`value` as the one JSON text that hashes are taken of: sorted keys, no spaces, no NaN."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from clueplus.errors import DataError
-from clueplus.files import canonical_json, sha256, write_atomic
+from clueplus.files import canonical_json, make_private, sha256, write_atomic
 
 FOLDER = "restricted"
 
@@ -74,8 +74,7 @@ def write_imported(
     )
     path = documents_path(folder, task, variant)
     for parent in (path.parent.parent, path.parent):
-        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        parent.chmod(0o700)
+        make_private(parent)
     write_atomic(path, content, private=True)
     write_atomic(_manifest_path(path), json.dumps(manifest.model_dump(), indent=2) + "\n", private=True)
     return manifest
@@ -87,20 +86,37 @@ def read_imported(folder: Path, task: str, variant: str) -> tuple[Path, Manifest
     Raises:
         DataError: they were not imported here, or have changed since.
     """
+    manifest = read_manifest(folder, task, variant)
     path = documents_path(folder, task, variant)
     try:
-        manifest = Manifest.model_validate_json(_manifest_path(path).read_bytes())
         found = sha256(path.read_bytes())
     except OSError as error:
-        raise DataError(
-            f"no data: {task} ({variant}) was not imported into {folder}",
-            fix=f"clueplus data import {task} PATH, with the files you hold; or use another --variant",
-        ) from error
-    except ValidationError as error:
-        raise DataError(f"{_manifest_path(path)}: not a manifest", fix=f"clueplus data import {task} PATH") from error
+        raise _not_imported(folder, task, variant) from error
     if found != manifest.documents_sha256:
         raise DataError(f"{path}: changed since it was imported", fix=f"clueplus data import {task} PATH")
     return path, manifest
+
+
+def read_manifest(folder: Path, task: str, variant: str) -> Manifest:
+    """What is known of an import, without a look at its documents.
+
+    Raises:
+        DataError: there is none.
+    """
+    path = _manifest_path(documents_path(folder, task, variant))
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise _not_imported(folder, task, variant) from error
+    except ValidationError as error:
+        raise DataError(f"{path}: not a manifest", fix=f"clueplus data import {task} PATH") from error
+
+
+def _not_imported(folder: Path, task: str, variant: str) -> DataError:
+    return DataError(
+        f"no data: {task} ({variant}) was not imported into {folder}",
+        fix=f"clueplus data import {task} PATH, with the files you hold; or use another --variant",
+    )
 
 
 def documents_path(folder: Path, task: str, variant: str) -> Path:

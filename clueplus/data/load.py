@@ -23,12 +23,13 @@ VARIANT_VARIABLE = "CLUEPLUS_VARIANT"
 Build = Callable[[Mapping[str, bytes]], Mapping[str, list[Document]]]
 
 
-def task_dataset(module_file: str, build: Build) -> Callable[..., dict[str, Documents]]:
+def task_dataset(module_file: str, build: Build | None = None) -> Callable[..., dict[str, Documents]]:
     """The `custom_dataset` function of a task: what lm-eval calls to get the task's documents.
 
     Args:
         module_file: `__file__` of the task's module; `sample.jsonl` stands beside it.
-        build: from the content of the source files, by their `file` name, to the lists "test" and "fewshot".
+        build: from the content of the source files, by their `file` name, to the lists "test" and "fewshot". None
+            where no variant has sources: every one is shipped or imported.
 
     Returns:
         A function of the task's metadata. It also understands `variant` (default: the environment variable
@@ -69,7 +70,7 @@ def sample_pool(module_file: str) -> list[Document]:
     return list(_sample(Path(module_file).resolve().with_name("sample.jsonl")).fewshot)
 
 
-def _splits(folder: Path, metadata: TaskMetadata, variant: str, library: Library, build: Build) -> Splits:
+def _splits(folder: Path, metadata: TaskMetadata, variant: str, library: Library, build: Build | None) -> Splits:
     name = f"{folder.name} ({variant})"
     if variant not in get_args(VariantName):
         raise DataError(f"unknown variant '{variant}'", fix=f"use one of {', '.join(get_args(VariantName))}")
@@ -81,6 +82,8 @@ def _splits(folder: Path, metadata: TaskMetadata, variant: str, library: Library
         path, _ = read_imported(library.folder, folder.name, variant)
         splits = check_splits(_sample(path), metadata, name)
         return Splits(_fair_order(splits.test, metadata.cluster), splits.fewshot)
+    if build is None:
+        raise DataError(f"{name}: there is nothing to build it from")
     files = {source.file: library.read(source) for source in metadata.variants[variant].sources}
     built = build(files)
     splits = check_splits(Splits(Documents(built["test"]), Documents(built["fewshot"])), metadata, name)

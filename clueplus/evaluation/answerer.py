@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from clueplus.errors import ClueplusError
 from clueplus.evaluation.options import Options, Reporter, slug
@@ -93,7 +92,7 @@ def _in_process(served: ServedModel, options: Options, spec: ModelSpec | None) -
         raise ClueplusError(f"{spec.name} is an adapter, which --backend hf does not load", fix="merge it first")
     return InProcessModel(
         served.name,
-        str(Path(served.weights)) if Path(served.weights).is_dir() else served.weights,
+        served.weights,
         revision=spec.revision if spec else None,
         api=options.api or (spec.api if spec else "chat"),
         stop=spec.stop if spec else (),

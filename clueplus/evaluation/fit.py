@@ -10,16 +10,16 @@ from itertools import groupby
 from clueplus.errors import ClueplusError
 from clueplus.evaluation.options import Reporter
 from clueplus.evaluation.plan import Planner
+from clueplus.evaluation.record import MAX_INFRASTRUCTURE_SHARE
 from clueplus.evaluation.task import LoadedTask
 from clueplus.models import Model, Request
 from clueplus.models.base import characters
+from clueplus.models.wire import TOO_LONG
 
-# A run is no result when more of a task than this got no answer.
-MAX_REFUSED_SHARE = 0.01
 _AT_ONCE = 16
 # Texts of one task are alike: no prompt has so many more tokens a byte than the densest one measured.
 _MARGIN = 1.25
-_MARGINAL_TRIES = 8
+_TRIES = 8
 
 
 async def fit(
@@ -57,12 +57,11 @@ async def _fit_task(
     long = {index: count for index, count in counts.items() if count > room}
     if not long:
         return requests
-    changed: dict[int, list[Request]] = {}
+    by_item = {index: list(own) for index, own in groupby(requests, key=lambda request: request.index)}
     for index, count in long.items():
-        changed[index] = await _shorten(task, planner, index, count, room)
-    refused = sum(items[0].refused is not None for items in changed.values())
-    items = len({request.index for request in requests})
-    if refused > MAX_REFUSED_SHARE * items:
+        by_item[index] = await _shorten(by_item[index], task, planner, count, room)
+    refused, items = sum(by_item[index][0].refused is not None for index in long), len(by_item)
+    if refused > MAX_INFRASTRUCTURE_SHARE * items:
         raise ClueplusError(
             f"{task.name}: {refused} of {items} prompts do not fit the context of {context} tokens"
             f" (the longest has {max(long.values())}, and the answer needs {requests[0].decoding.max_tokens})",
@@ -72,11 +71,7 @@ async def _fit_task(
     reporter.note(
         f"{task.name}: {len(long) - refused} of {items} prompts are cut in the middle to fit {context} tokens{more}"
     )
-    return [
-        replacement
-        for index, own in groupby(requests, key=lambda request: request.index)
-        for replacement in changed.get(index, list(own))
-    ]
+    return [request for own in by_item.values() for request in own]
 
 
 async def _count_long(requests: Sequence[Request], model: Model, room: int) -> dict[int, int]:
@@ -96,24 +91,21 @@ async def _count_long(requests: Sequence[Request], model: Model, room: int) -> d
     return counts
 
 
-async def _shorten(task: LoadedTask, planner: Planner, index: int, count: int, room: int) -> list[Request]:
-    """The requests of an item, cut until they fit, or refused."""
-    requests = planner.item(task, index)
-    most, cut = task.cuttable(requests[0].document), 0
-    ratio = characters(requests[0].prompt) / max(1, count)
-    for _ in range(_MARGINAL_TRIES):
-        if count <= room:
-            return requests
+async def _shorten(whole: list[Request], task: LoadedTask, planner: Planner, count: int, room: int) -> list[Request]:
+    """The requests of an item of `count` tokens, which is more than `room`: cut until they fit, or refused."""
+    first = whole[0]
+    most, cut = task.cuttable(first.document), 0
+    ratio = characters(first.prompt) / max(1, count)
+    for _ in range(_TRIES):
         if cut >= most:
             break
         cut = min(most, cut + int((count - room) * ratio) + 16)
-        requests = planner.item(task, index, cut)
+        requests = planner.item(task, first.index, cut)
         counted = await planner.model.count(requests[0])
-        count = counted if counted is not None else room
-    if count <= room:
-        return requests
-    reason = "prompt too long for the served context (raise the server's --max-model-len or leave the task out)"
-    return [replace(request, refused=reason) for request in planner.item(task, index)]
+        if counted is None or counted <= room:
+            return requests
+        count = counted
+    return [replace(request, refused=TOO_LONG) for request in whole]
 
 
 def _bytes(request: Request) -> int:

@@ -14,6 +14,8 @@ from clueplus.files import write_atomic
 from clueplus.registry import Tier, VariantName
 
 SCHEMA_VERSION = 1
+# Above this share of infrastructure errors in one task, the run is not a result.
+MAX_INFRASTRUCTURE_SHARE = 0.01
 
 Outcome = Literal["scored", "unscorable", "infrastructure_error"]
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from clueplus.evaluation.preflight import (
     note_uncountable_prompts,
 )
 from clueplus.evaluation.record import (
+    MAX_INFRASTRUCTURE_SHARE,
     GenerationRecord,
     ItemRecord,
     ModelRecord,
@@ -41,9 +43,6 @@ from clueplus.evaluation.task import LoadedTask, load_tasks
 from clueplus.models import BaselineModel, EndpointModel, Model, Request
 from clueplus.models.data_use import DataUse, check_destinations, read_data_use
 from clueplus.registry import Catalog, TaskSpec, VariantName
-
-# Above this share of infrastructure errors in one task, the run is not a result.
-MAX_INFRASTRUCTURE_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def evaluate_repeatedly(options: Options, reporter: Reporter) -> list[Run]:
     return runs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Job:
     """What was asked for, found to be possible."""
 
@@ -92,6 +91,11 @@ class _Job:
     data_use: DataUse | None
     restricted: list[str]
     sampling: Sampling
+
+    @cached_property
+    def tasks(self) -> list[LoadedTask]:
+        """The tasks with their documents, loaded once for all repetitions."""
+        return load_tasks(self.specs, self.catalog, self.variant, Library.here(self.options.mirror))
 
 
 def _prepare(options: Options, reporter: Reporter) -> _Job:
@@ -120,7 +124,6 @@ class _Answered:
     """What generation leaves behind for scoring; without a `repr`, which asyncio takes of results (gigabytes)."""
 
     model: Model
-    tasks: list[LoadedTask]
     requests: list[Request]
     stores: Stores
     outcome: Generation
@@ -131,10 +134,10 @@ def _one_run(job: _Job, make_model: Answerer, repeat: int, reporter: Reporter) -
     options = job.options
     answered = asyncio.run(_answer(job, make_model, repeat, reporter))
     created = datetime.now(UTC)
-    model_record = _model_record(answered.model, answered.tasks, job)
+    model_record = _model_record(answered.model, job)
     folder = _new_folder(options.results_dir / slug(answered.model.name), created)
     records, items = score_all(
-        answered.tasks,
+        job.tasks,
         answered.requests,
         answered.stores,
         answered.outcome.failures,
@@ -164,12 +167,10 @@ def _one_run(job: _Job, make_model: Answerer, repeat: int, reporter: Reporter) -
 async def _answer(job: _Job, make_model: Answerer, repeat: int, reporter: Reporter) -> _Answered:
     """Opens the model, then loads tasks: an endpoint that is down is told of at once."""
     options = job.options
-    library = Library.here(options.mirror)
-    tasks = load_tasks(job.specs, job.catalog, job.variant, library) if is_baseline(options.model) else []
-    model = make_model(tasks)
+    model = make_model(job.tasks if is_baseline(options.model) else [])
     try:
         await model.open()
-        tasks = tasks or load_tasks(job.specs, job.catalog, job.variant, library)
+        tasks = job.tasks
         note_missing_metrics(tasks, reporter)
         stores = open_stores(options.results_dir, model.name, store_name(repeat), restricted=bool(job.restricted))
         if not options.fresh:
@@ -181,7 +182,7 @@ async def _answer(job: _Job, make_model: Answerer, repeat: int, reporter: Report
         reporter.start(len({request.key for request in requests}))
         started = time.perf_counter()
         outcome = await generate(model, requests, stores, fresh=options.fresh, progress=reporter.progress)
-        return _Answered(model, tasks, requests, stores, outcome, time.perf_counter() - started)
+        return _Answered(model, requests, stores, outcome, time.perf_counter() - started)
     finally:
         reporter.finish()
         await model.close()
@@ -224,14 +225,14 @@ def refuse_incomplete(record: RunRecord, folder: Path) -> None:
         )
 
 
-def _model_record(model: Model, tasks: Sequence[LoadedTask], job: _Job) -> ModelRecord:
+def _model_record(model: Model, job: _Job) -> ModelRecord:
     spec = job.catalog.models.get(job.options.model)
     served = isinstance(model, EndpointModel)
     return ModelRecord(
         name=model.name,
         kind="endpoint" if served else "baseline" if isinstance(model, BaselineModel) else "transformers",
         api=model.api,
-        identity={task.name: model.identity(task.name) for task in tasks},
+        identity={task.name: model.identity(task.name) for task in job.tasks},
         hosts=[endpoint.host for endpoint in model.endpoints] if isinstance(model, EndpointModel) else [],
         engine=model.engine if isinstance(model, EndpointModel) else None,
         context=model.context,

@@ -17,6 +17,7 @@ from clueplus.evaluation.task import LoadedTask
 from clueplus.files import sha256
 from clueplus.metrics.resources import needed, why_missing
 from clueplus.models import Answer, BaselineModel, Request
+from clueplus.statistics import summary
 from clueplus.statistics.intervals import mean_of_means_interval
 
 SCORING = "clueplus-1"
@@ -256,8 +257,5 @@ def _trivial(task: LoadedTask, requests: Sequence[Request]) -> BaselineRecord:
 
 def average(tasks: Sequence[TaskRecord]) -> Measure:
     """The unweighted mean of the columns (the benchmark's average); null when a column is missing."""
-    missing = [task.name for task in tasks if task.score.value is None]
-    if missing:
-        return Measure(value=None, n=len(tasks), reason=f"no score for {', '.join(missing)}")
-    values = [task.score.value for task in tasks if task.score.value is not None]
-    return Measure(value=sum(values) / len(values), n=len(values))
+    found = summary.average({task.name: task.score.value for task in tasks}, [task.name for task in tasks])
+    return Measure(value=found.value, n=len(tasks), reason=found.reason)

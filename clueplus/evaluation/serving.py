@@ -7,7 +7,6 @@ import os
 import shlex
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from clueplus.errors import ClueplusError, EndpointError
 from clueplus.evaluation.options import Reporter
-from clueplus.models.server import ServedModel, Server, terminate_as_interrupt
+from clueplus.models.server import ServedModel, Server, terminate_as_interrupt, wait_until_healthy
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,10 @@ class Servers:
 
     def start(self) -> None:
         """Starts all replicas at once and waits until the last one is healthy."""
-        began = time.monotonic()
         try:
             for server in self._servers:
                 server.launch()
-            loading = list(self._servers)
-            while loading := [server for server in loading if not server.healthy()]:
-                self._reporter.waiting(time.monotonic() - began)
-                time.sleep(0.5)
+            wait_until_healthy(self._servers, self._reporter.waiting)
         finally:
             self._reporter.finish()
 

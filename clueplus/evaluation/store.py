@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from clueplus.errors import StoreError
-from clueplus.files import sha256
+from clueplus.files import make_private, sha256
 from clueplus.models import Answer
 
 
@@ -67,9 +67,9 @@ class ResponseStore:
             StoreError: another run writes to it, or it can't be written.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if self._private else 0o777)
             if self._private:
-                self.path.parent.chmod(0o700)
+                make_private(self.path.parent)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             mode = 0o600 if self._private else 0o666
             self._file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, mode), "a+b")
         except OSError as error:

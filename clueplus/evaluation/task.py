@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from clueplus.data import Library, Splits
-from clueplus.data.imported import read_imported
+from clueplus.data.imported import read_manifest
 from clueplus.errors import ClueplusError, one_line, withhold_messages
 from clueplus.models import Decoding, Example, Pool
 from clueplus.models.base import Api, Prompt
@@ -141,7 +141,7 @@ def _sources(spec: TaskSpec, variant: VariantName, library: Library) -> dict[str
     """The sha256 of each file that the documents come from."""
     chosen = spec.metadata.variants[variant]
     if chosen.imported:
-        return dict(read_imported(library.folder, spec.name, variant)[1].sources)
+        return read_manifest(library.folder, spec.name, variant).sources
     return {source.file: source.sha256 for source in chosen.sources}
 
 

@@ -139,6 +139,17 @@ class _Reader:
         return None
 
 
+def list_items(value: Any) -> list[Any]:
+    """The items of the list that an answer should be.
+
+    An object may be one item, or hold lists of them under names of its own; None has no items.
+    """
+    if not isinstance(value, dict):
+        return value or []
+    lists = [part for part in value.values() if isinstance(part, list)]
+    return [item for part in lists for item in part] if lists else [value] if value else []
+
+
 def _parts(text: str) -> Iterator[tuple[str, int]]:
     """The stretches that look like an object or a list, each with its deepest nesting; the last may lack its end."""
     position = 0

@@ -204,7 +204,7 @@ class Endpoint:
 
     def _without_template(self, status: int, body: bytes) -> EndpointError:
         if status in (401, 403):
-            return EndpointError(f"{self.base_url}: HTTP {status}", fix=f"set {API_KEY_VARIABLE} to the endpoint's key")
+            return _without_key(self.base_url, status)
         words = refusal(status, body, quote=True)
         if "chat template" in words:
             return EndpointError(
@@ -242,7 +242,7 @@ class Endpoint:
             what = f"the endpoint {self.base_url} does not answer ({type(error).__name__})"
             raise EndpointError(what, fix=_FIX) from error
         if status in (401, 403):
-            raise EndpointError(f"{url}: HTTP {status}", fix=f"set {API_KEY_VARIABLE} to the endpoint's key")
+            raise _without_key(url, status)
         try:
             data = json.loads(body)["data"]
             if status != 200 or not all(isinstance(entry["id"], str) for entry in data):
@@ -271,6 +271,10 @@ def _origin(entry: Mapping[str, Any]) -> dict[str, Any]:
     if root and Path(root).is_dir():
         return {"root": None, "weights": weights_fingerprint(Path(root))}
     return {"root": root, "weights": None}
+
+
+def _without_key(url: str, status: int) -> EndpointError:
+    return EndpointError(f"{url}: HTTP {status}", fix=f"set {API_KEY_VARIABLE} to the endpoint's key")
 
 
 def normalise_url(url: str) -> str:

@@ -154,10 +154,7 @@ class Server:
         """
         self.launch()
         try:
-            while not self.healthy():
-                if waiting:
-                    waiting(time.monotonic() - self._began)
-                time.sleep(0.5)
+            wait_until_healthy([self], waiting)
         except BaseException:
             self.stop()
             raise
@@ -244,6 +241,19 @@ class Server:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def wait_until_healthy(servers: Sequence[Server], waiting: Callable[[float], None] | None = None) -> None:
+    """Returns when all servers answer; `waiting` is called about twice a second with the seconds so far.
+
+    Raises:
+        EndpointError: one of them ended or did not become healthy.
+    """
+    began = time.monotonic()
+    while servers := [server for server in servers if not server.healthy()]:
+        if waiting:
+            waiting(time.monotonic() - began)
+        time.sleep(0.5)
 
 
 @contextmanager

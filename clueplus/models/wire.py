@@ -14,7 +14,15 @@ from clueplus.models.template import Template
 MOST_STOPS = 4
 _BUSY = frozenset({408, 429, 502, 503, 504})
 _RETRIED = _BUSY | {409, 425, 500}
-_TOO_LONG = ("context length", "context window", "too long", "maximum model length", "max_model_len", "maximum input")
+TOO_LONG = "prompt too long for the served context (raise the server's --max-model-len or leave the task out)"
+_REFUSED_AS_LONG = (
+    "context length",
+    "context window",
+    "too long",
+    "maximum model length",
+    "max_model_len",
+    "maximum input",
+)
 
 
 class RetryableError(Exception):
@@ -102,8 +110,8 @@ def tokenize_body(name: str, prompt: Prompt, *, generation_prompt: bool, special
 def refusal(status: int, body: bytes, *, quote: bool) -> str:
     """Why a request was refused. The server's words are quoted only where no restricted text can be among them."""
     text = body.decode("utf-8", "replace")
-    if any(phrase in text.lower() for phrase in _TOO_LONG):
-        return "prompt too long for the served context (raise the server's --max-model-len or leave the task out)"
+    if any(phrase in text.lower() for phrase in _REFUSED_AS_LONG):
+        return TOO_LONG
     try:
         error = json.loads(text)
         error = error.get("error", error)

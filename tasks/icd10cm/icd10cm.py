@@ -6,12 +6,12 @@ distance 3 to 5 (medium) or 2 (hard). Never among them: the gold, its ancestors 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import islice
 from typing import Any
 
 from clueplus.data import task_dataset
+from clueplus.data.draw import drawn_number
 from clueplus.data.icd10cm import Icd10cm, dotted, read_icd10cm
 from clueplus.metrics.choice import parse_option
 from clueplus.metrics.components import item_scores
@@ -113,6 +113,5 @@ def _draws(purpose: str, size: int) -> Iterator[int]:
     """Endless numbers below `size` from a hash of the seed: the same on every machine and Python version."""
     number = 0
     while True:
-        digest = hashlib.sha256(f"{SEED} {purpose} {number}".encode()).digest()
-        yield int.from_bytes(digest[:8], "big") % size
+        yield drawn_number(SEED, f"{purpose} {number}") % size
         number += 1

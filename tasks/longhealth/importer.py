@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from clueplus.data.draw import drawn_number
 from clueplus.data.importing import Imported, Rejected, file_hash
 from clueplus.data.json_rows import is_text, read_json, text_rows
 from clueplus.data.load import sample_pool
@@ -85,7 +85,7 @@ def _place(row: Mapping[str, Any], texts: Mapping[str, str]) -> list[str]:
 
 def _shuffled(values: Iterable[str], purpose: str) -> list[str]:
     """An order that a hash of the seed gives: the same on every machine and Python version."""
-    return sorted(values, key=lambda value: hashlib.sha256(f"{SEED} {purpose} {value}".encode()).digest())
+    return sorted(values, key=lambda value: drawn_number(SEED, f"{purpose} {value}"))
 
 
 def _is_patient(value: Any) -> bool:

@@ -13,12 +13,7 @@ TASKS = (1, 2, 3)
 CANNOT = "F"
 
 
-def build(files: Mapping[str, bytes]) -> dict[str, list[dict[str, Any]]]:
-    """Nothing: no variant has pinned sources."""
-    return {"test": [], "fewshot": []}
-
-
-dataset = task_dataset(__file__, build)
+dataset = task_dataset(__file__)
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, Any]:

@@ -9,13 +9,7 @@ from clueplus.data import task_dataset
 from clueplus.metrics.components import item_scores
 from clueplus.metrics.rouge import rouge
 
-
-def build(files: Mapping[str, bytes]) -> dict[str, list[dict[str, Any]]]:
-    """Nothing: no variant has pinned sources."""
-    return {"test": [], "fewshot": []}
-
-
-dataset = task_dataset(__file__, build)
+dataset = task_dataset(__file__)
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, Any]:

@@ -21,12 +21,7 @@ from clueplus.metrics.icd_codes import (
 TABLE = Path(__file__).with_name("codes.txt")
 
 
-def build(files: Mapping[str, bytes]) -> dict[str, list[dict[str, Any]]]:
-    """Nothing: no variant is built from sources. The letters are imported by whoever holds them."""
-    return {"test": [], "fewshot": []}
-
-
-dataset = task_dataset(__file__, build)
+dataset = task_dataset(__file__)
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, Any]:

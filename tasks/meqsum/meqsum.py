@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clueplus.data import read_xlsx, task_dataset
-from clueplus.metrics.bertscore import bertscore_f1
 from clueplus.metrics.components import item_scores
-from clueplus.metrics.rouge import rouge
+from clueplus.metrics.text_scores import text_scores
 
 TEST = "meqsum/MeQSum_ACL2019_BenAbacha_Demner-Fushman.xlsx"
 POOL = (
@@ -42,13 +41,7 @@ dataset = task_dataset(__file__, build)
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, Any]:
     """ROUGE-L, -1, -2 and BERTScore F1 of the answer against the reference summary."""
     prediction, reference = results[0].strip(), doc["summary"]
-    scores = rouge(prediction, reference)
-    components = {
-        "rouge_l": scores.rouge_l.f1,
-        "rouge_1": scores.rouge_1.f1,
-        "rouge_2": scores.rouge_2.f1,
-        "bertscore_f1": bertscore_f1(prediction, reference),
-    }
+    components = text_scores(prediction, reference)
     return item_scores(components, unscorable=not prediction)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from clueplus.data import task_dataset
 from clueplus.errors import DataError
 from clueplus.metrics.components import item_scores
-from clueplus.metrics.json_answer import parse_json
+from clueplus.metrics.json_answer import list_items, parse_json
 from clueplus.metrics.mentions import place_values
 from clueplus.metrics.spans import Span, count_by_label, count_spans
 
@@ -42,7 +42,7 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
     """Exact F1 of mentions with their type; beside it overlap, mentions without type, and each type by itself."""
     parsed = parse_json(results[0])
     gold = [Span(start, end, kind.lower()) for start, end, kind in json.loads(doc["spans"])]
-    values = [_read(entry) for entry in _entries(parsed.value)]
+    values = [_read(entry) for entry in list_items(parsed.value)]
     spans = place_values(values, doc["text"], gold)
     untyped = [span._replace(label="") for span in gold]
     bare = place_values([("", value) for _, value in values], doc["text"], untyped)
@@ -55,14 +55,6 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
         **{name: types.get(kind) for kind, name in TYPES.items()},
         valid_json=float(parsed.how == "strict"),
     )
-
-
-def _entries(value: Any) -> list[Any]:
-    """The items of a list; an object may be one item, or hold lists of them under names of its own."""
-    if not isinstance(value, dict):
-        return value or []
-    lists = [part for part in value.values() if isinstance(part, list)]
-    return [item for part in lists for item in part] if lists else [value] if value else []
 
 
 def _read(entry: Any) -> tuple[str, str]:

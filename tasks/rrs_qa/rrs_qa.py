@@ -11,13 +11,7 @@ from clueplus.metrics.exact import exact_match
 from clueplus.metrics.observations import observation_pair_f1
 from clueplus.metrics.rouge import rouge
 
-
-def build(files: Mapping[str, bytes]) -> dict[str, list[dict[str, Any]]]:
-    """Nothing: no variant has pinned sources."""
-    return {"test": [], "fewshot": []}
-
-
-dataset = task_dataset(__file__, build)
+dataset = task_dataset(__file__)
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from clueplus.data import read_csv, task_dataset
 from clueplus.data.load import import_module
 from clueplus.metrics.components import item_scores
 from clueplus.metrics.eval4ner_mode import eval4ner_type
-from clueplus.metrics.json_answer import parse_json
+from clueplus.metrics.json_answer import list_items, parse_json
 from clueplus.metrics.mentions import place_values
 from clueplus.metrics.spans import Span, count_spans
 
@@ -37,7 +37,7 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
     """F1 of entity and label where the words overlap; beside it exact boundaries, eval4ner's number, empty notes."""
     parsed, note = parse_json(results[0]), doc["note"]
     gold = [Span(*span) for span in json.loads(doc["spans"])]
-    values = [_read(entry) for entry in _entries(parsed.value)]
+    values = [_read(entry) for entry in list_items(parsed.value)]
     if doc["scope"] == "sentence":  # no words were marked: entity and label hold for all of it, once
         values = list(dict.fromkeys((label, note) for label, _ in values))
     spans = place_values(values, note, gold)
@@ -73,14 +73,6 @@ def shots_first(pool: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _percent(case: str) -> int:
     """A number from 0 to 99 that is always the same for a case."""
     return int(hashlib.sha256(case.encode()).hexdigest(), 16) % 100
-
-
-def _entries(value: Any) -> list[Any]:
-    """The items of a list; an object may be one item, or hold lists of them under names of its own."""
-    if not isinstance(value, dict):
-        return value or []
-    lists = [part for part in value.values() if isinstance(part, list)]
-    return [item for part in lists for item in part] if lists else [value] if value else []
 
 
 def _read(entry: Any) -> tuple[str, str]:

@@ -162,7 +162,7 @@ def test_the_server_does_not_outlive_the_command(
 
 def test_replicas_share_the_work_and_one_that_dies_comes_back(cli: Cli, fake_vllm: Path, checkpoint: Path) -> None:
     (fake_vllm / "die-after").write_text("3")
-    (fake_vllm / "latency").write_text("0.05")
+    (fake_vllm / "until-started").write_text("3")
     result = cli(*command(checkpoint, "--json", "--concurrency", 2, "--replicas", 2))
     assert result.code == 0
     begun = starts(fake_vllm)

@@ -2,7 +2,8 @@
 
 The environment says how it fails: FAKE_VLLM is a folder; a file `die-at-start` there ends it with an out-of-memory
 message, `never-healthy` keeps /health at 503, `die-after` holds the number of answers before it ends (the file is then
-removed, so that the next start lives), `die-always` does so every time. `started` collects the command lines.
+removed, so that the next start lives), `die-always` does so every time. `started` collects the command lines;
+`until-started` holds how many of them there must be before a server answers on after another one's death.
 """
 
 import contextlib
@@ -17,6 +18,16 @@ FOLDER = Path(os.environ["FAKE_VLLM"])
 ARGUMENTS = sys.argv[1:]
 NAME = ARGUMENTS[ARGUMENTS.index("--served-model-name") + 1]
 answered = 0
+
+
+def wait_for_starts() -> None:
+    """Without it a quick replica finishes the work before the one that died is back."""
+    wanted = FOLDER / "until-started"
+    if not wanted.exists() or (FOLDER / "die-after").exists():
+        return
+    deadline = time.monotonic() + 60
+    while (FOLDER / "started").read_text().count("\n") < int(wanted.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -56,6 +67,7 @@ class Handler(BaseHTTPRequestHandler):
                 print("RuntimeError: engine", words, flush=True)
                 os._exit(1)
         answered += 1
+        wait_for_starts()
         if (FOLDER / "latency").exists():
             time.sleep(float((FOLDER / "latency").read_text()))
         self.reply(200, {"choices": [{"message": {"content": "-1"}, "finish_reason": "stop"}]})
