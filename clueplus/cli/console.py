@@ -20,8 +20,8 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from clueplus.evaluation.generate import Generation
-    from clueplus.evaluation.record import Measure, TaskRecord
     from clueplus.evaluation.run import Run
+    from clueplus.records.run import Measure, TaskRecord
 
 _SHORT = {"rouge_l": "R-L", "rouge_1": "R-1", "rouge_2": "R-2", "bertscore_f1": "BERTScore", "umls_f1": "UMLS"}
 

@@ -28,8 +28,8 @@ def noise(
 ) -> None:
     """Parses, compares, prints; the help text is HELP."""
     from clueplus.evaluation.noise import noise as measure
-    from clueplus.evaluation.record import read_run
     from clueplus.evaluation.run import Run
+    from clueplus.records.run import read_run
 
     found = measure([Run(*read_run(run)) for run in runs])
     if as_json:

@@ -10,11 +10,11 @@ from itertools import groupby
 from clueplus.errors import ClueplusError
 from clueplus.evaluation.options import Reporter
 from clueplus.evaluation.plan import Planner
-from clueplus.evaluation.record import MAX_INFRASTRUCTURE_SHARE
 from clueplus.evaluation.task import LoadedTask
 from clueplus.models import Model, Request
 from clueplus.models.base import characters
 from clueplus.models.wire import TOO_LONG
+from clueplus.records.run import MAX_INFRASTRUCTURE_SHARE
 
 _AT_ONCE = 16
 # Texts of one task are alike: no prompt has so many more tokens a byte than the densest one measured.

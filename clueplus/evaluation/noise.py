@@ -8,8 +8,8 @@ from itertools import combinations
 from pydantic import BaseModel
 
 from clueplus.errors import ClueplusError
-from clueplus.evaluation.record import ItemRecord
 from clueplus.evaluation.run import Run
+from clueplus.records.run import ItemRecord
 
 Place = tuple[str, int, int]
 

@@ -28,7 +28,12 @@ from clueplus.evaluation.preflight import (
     note_missing_metrics,
     note_uncountable_prompts,
 )
-from clueplus.evaluation.record import (
+from clueplus.evaluation.score import DEFAULT_REASONING, average, score_task
+from clueplus.evaluation.stores import Stores, open_stores, store_name
+from clueplus.evaluation.task import LoadedTask, load_tasks
+from clueplus.models import BaselineModel, EndpointModel, Model, Request
+from clueplus.models.data_use import DataUse, check_destinations, read_data_use
+from clueplus.records.run import (
     MAX_INFRASTRUCTURE_SHARE,
     GenerationRecord,
     ItemRecord,
@@ -37,11 +42,6 @@ from clueplus.evaluation.record import (
     TaskRecord,
     write_run,
 )
-from clueplus.evaluation.score import DEFAULT_REASONING, average, score_task
-from clueplus.evaluation.stores import Stores, open_stores, store_name
-from clueplus.evaluation.task import LoadedTask, load_tasks
-from clueplus.models import BaselineModel, EndpointModel, Model, Request
-from clueplus.models.data_use import DataUse, check_destinations, read_data_use
 from clueplus.registry import Catalog, TaskSpec, VariantName
 
 

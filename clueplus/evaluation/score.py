@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from clueplus.data.documents import document_hash
-from clueplus.evaluation.record import BaselineRecord, DataRecord, ItemRecord, Measure, TaskRecord
 from clueplus.evaluation.task import LoadedTask
 from clueplus.files import sha256
 from clueplus.metrics.resources import needed, why_missing
 from clueplus.models import Answer, BaselineModel, Request
+from clueplus.records.run import BaselineRecord, DataRecord, ItemRecord, Measure, TaskRecord
 from clueplus.statistics import summary
 from clueplus.statistics.intervals import mean_of_means_interval
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from clueplus.evaluation.record import RunRecord, read_run
+from clueplus.records.run import RunRecord, read_run
 from tests.support.fake_server import fake_server
 
 Cli = Any

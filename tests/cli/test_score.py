@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from clueplus.evaluation.record import read_run
+from clueplus.records.run import read_run
 from tests.support.fake_server import fake_server
 
 Cli = Any

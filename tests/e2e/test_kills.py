@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from clueplus.evaluation.record import RunRecord
 from clueplus.models.server import Server
+from clueplus.records.run import RunRecord
 from tests.support.tiny_model import build_tiny_model
 from tests.support.vllm_server import EXACT, cpu_environment, vllm_command, vllm_missing, vllm_server
 

@@ -8,12 +8,12 @@ from clueplus.data import Library
 from clueplus.errors import ClueplusError
 from clueplus.evaluation.plan import plan
 from clueplus.evaluation.preflight import note_missing_metrics
-from clueplus.evaluation.record import ItemRecord, TaskRecord
 from clueplus.evaluation.score import average, score_task, without_reasoning
 from clueplus.evaluation.task import LoadedTask, load_tasks
 from clueplus.metrics import bertscore, resources
 from clueplus.metrics.concepts import CONCEPTS_VARIABLE
 from clueplus.models import Answer, BaselineModel, Request
+from clueplus.records.run import ItemRecord, TaskRecord
 from clueplus.registry import Catalog
 
 
