@@ -100,7 +100,7 @@ def show_run(run: Run) -> None:
         table.add_row(*_row(task))
     average = record.average
     table.add_row(
-        f"average, {record.scoring}" if parity else "average", str(average.n), _percent(average), "", "", "", "", ""
+        f"avg {record.scoring}" if parity else "average", str(average.n), _percent(average), "", "", "", "", ""
     )
     console.print(table)
     for host in record.generation.retired:

@@ -5,6 +5,8 @@ folder, which stock lm-eval never reads:
 
     process_results(doc, results)   as the task's own: the same components under the same names, by CLUE's arithmetic
     counted(items)                  optional: the items as CLUE's means take them; without it, each once
+
+Intervals are those of the items, each once: CLUE has none.
 """
 
 from __future__ import annotations

@@ -162,12 +162,11 @@ def _score(task: LoadedTask, items: Sequence[ItemRecord]) -> Measure:
     lacking = _lacking(task, [item.components for item in items])
     if lacking:
         return Measure(value=None, n=len(items), reason=lacking)
-    counted = task.counted(items)
-    value = task.aggregate("score")([item.components for item in counted])
+    value = task.aggregate("score")([item.components for item in task.counted(items)])
     matrix = np.array(
-        [[math.nan if item.components[n] is None else item.components[n] for n in names] for item in counted]
+        [[math.nan if item.components[n] is None else item.components[n] for n in names] for item in items]
     )
-    interval = mean_of_means_interval(matrix, [item.cluster for item in counted])
+    interval = mean_of_means_interval(matrix, [item.cluster for item in items])
     return Measure(
         value=value,
         n=len(items),
@@ -179,8 +178,8 @@ def _score(task: LoadedTask, items: Sequence[ItemRecord]) -> Measure:
 
 
 def _component(task: LoadedTask, name: str, items: Sequence[ItemRecord]) -> Measure:
-    having = [item for item in items if item.components[name] is not None]
-    return _mean(task, name, [item.components[name] for item in having], [item.cluster for item in having])
+    values = [value for item in items if (value := item.components[name]) is not None]
+    return _mean(task, name, values, [item.cluster for item in items if item.components[name] is not None])
 
 
 def _beside(task: LoadedTask, name: str, items: Sequence[ItemRecord]) -> Measure:
@@ -188,13 +187,12 @@ def _beside(task: LoadedTask, name: str, items: Sequence[ItemRecord]) -> Measure
     return _mean(task, name, [item.beside[name] for item in having], [item.cluster for item in having])
 
 
-def _mean(task: LoadedTask, name: str, values: Sequence[float | None], clusters: Sequence[str]) -> Measure:
+def _mean(task: LoadedTask, name: str, values: Sequence[float], clusters: Sequence[str]) -> Measure:
     if not values:
         return Measure(value=None, n=0, reason=_why_lacking(name))
-    counted = task.counted(values)
-    interval = mean_of_means_interval(np.array(counted, dtype=float)[:, None], task.counted(clusters))
+    interval = mean_of_means_interval(np.array(values)[:, None], clusters)
     return Measure(
-        value=task.aggregate(name)(counted),
+        value=task.aggregate(name)(task.counted(values)),
         n=len(values),
         low=interval.low,
         high=interval.high,
