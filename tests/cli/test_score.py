@@ -132,6 +132,9 @@ def test_another_scoring_stands_beside_the_run_which_stays_as_it_is(cli: Cli, cl
         means = [sum(filter(None, column)) for column in zip(values[0], *values, strict=True)]
         assert task.score.value == pytest.approx(sum(means) / len(means) / (task.documents + 1))
         assert task.score.n == task.documents
+    # Always the same label: right for two of the six, the first among them.
+    assert record.tasks[0].trivial_baseline.score.value == pytest.approx(3 / 7)
+    assert ours["mednli"].trivial_baseline.score.value == pytest.approx(2 / 6)
     assert record.average.value == pytest.approx(sum(t.score.value or 0 for t in record.tasks) / 2)
 
 
@@ -139,7 +142,7 @@ def test_the_record_beside_is_a_run_like_any_other(cli: Cli, clue_run: Path) -> 
     cli("score", clue_run, "--scoring", "clue-2024", "--tasks", "mednli")
     beside = clue_run.with_name(f"{clue_run.name}-clue-2024")
     before = content(beside)
-    assert cli("score", beside).code == 0
+    assert f"record: {beside / 'run.json'}" in cli("score", beside).out
     assert content(beside) == before
     assert cli("score", clue_run, "--scoring", "clue-2024", "--tasks", "mednli").code == 0
     assert content(beside) == before
