@@ -7,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from clueplus.errors import StoreError
 from clueplus.files import write_atomic
-from clueplus.registry import Tier, VariantName
+from clueplus.registry import Scoring, Tier, VariantName
 
 SCHEMA_VERSION = 1
 # Above this share of infrastructure errors in one task, the run is not a result.
@@ -86,7 +86,7 @@ class TaskRecord(_Strict):
     version: int
     title: str
     data: DataRecord
-    scoring: str
+    scoring: Scoring
     metric_models: dict[str, str] = {}
     shots: int
     decoding: dict[str, Any]
@@ -139,7 +139,11 @@ class GenerationRecord(_Strict):
 
 
 class RunRecord(_Strict):
-    """One run. `status` is "incomplete" when infrastructure errors were too many for it to count as a result."""
+    """One run. `status` is "incomplete" when infrastructure errors were too many for it to count as a result.
+
+    `scoring` is the version of every task and so of the average: what is not "clueplus-1" is for parity with published
+    numbers, and neither ranked nor compared with it.
+    """
 
     schema_version: int = SCHEMA_VERSION
     run: str
@@ -152,9 +156,16 @@ class RunRecord(_Strict):
     environment: dict[str, str]
     model: ModelRecord
     variant: VariantName
+    scoring: Scoring = "clueplus-1"
     tasks: list[TaskRecord]
     average: Measure
     generation: GenerationRecord
+
+    @model_validator(mode="after")
+    def _one_scoring(self) -> RunRecord:
+        if any(task.scoring != self.scoring for task in self.tasks):
+            raise ValueError(f"a task is not scored as {self.scoring}, which the run says of all")
+        return self
 
 
 RECORD_NAME = "run.json"
