@@ -12,7 +12,7 @@ from typing import NamedTuple
 import clueplus
 from clueplus.data import data_folder
 from clueplus.data.documents import Document
-from clueplus.data.imported import read_manifest, report_path
+from clueplus.data.imported import Manifest, read_manifest, report_path
 from clueplus.data.importing import Imported, store_documents
 from clueplus.data.rewriting import Ask, Judged, Rewriter, Source, find_rewriter, imported_file
 from clueplus.errors import ClueplusError, DataError, withhold_messages
@@ -212,9 +212,10 @@ def _write(job: _Job, answered: _Answered, kept: _Kept, reporter: Reporter) -> t
         decoding=_decoding(job.rewriter, model).record(),
         clueplus=clueplus.__version__,
     )
-    _note_replaced(job, reporter)
+    before = _before(job)
     imported = Imported(kept.splits, source.sources, source.rejected)
     manifest = store_documents(job.spec, job.variant, imported, data_folder(), origin=job.path, made_by=made_by)
+    _note_replaced(job, before, manifest, reporter)
     acceptance = kept.total / (kept.total + kept.dropped.total())
     report = RewriteReport(
         task=job.spec.name,
@@ -240,15 +241,15 @@ def _write(job: _Job, answered: _Answered, kept: _Kept, reporter: Reporter) -> t
     return report, path
 
 
-def _note_replaced(job: _Job, reporter: Reporter) -> None:
-    """Tells of documents of the same variant that others made: they are gone afterwards."""
+def _note_replaced(job: _Job, before: Manifest | None, now: Manifest, reporter: Reporter) -> None:
+    """Tells of other documents of the same variant: they are gone."""
+    if before is not None and before.documents_sha256 != now.documents_sha256:
+        by = f"made by {before.made_by.model}" if before.made_by else "that were imported"
+        reporter.note(f"{job.name}: {sum(before.splits.values())} documents {by} are replaced")
+
+
+def _before(job: _Job) -> Manifest | None:
     try:
-        before = read_manifest(data_folder(), job.spec.name, job.variant)
+        return read_manifest(data_folder(), job.spec.name, job.variant)
     except DataError:
-        return
-    if before.made_by is None:
-        reporter.note(f"{job.name}: {sum(before.splits.values())} imported documents are replaced")
-    else:
-        reporter.note(
-            f"{job.name}: {sum(before.splits.values())} documents made by {before.made_by.model} are replaced"
-        )
+        return None

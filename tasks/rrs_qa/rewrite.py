@@ -28,8 +28,7 @@ side and degree, or the advice that is given.
 - The question can be understood without the impression, asks for one thing, and does not contain its answer.
 - Leave out a statement that no such question fits.
 
-Reply with a JSON list and nothing else: [{{"question": "...", "answer": "..."}}, ...]; or with [] if there is nothing to
-ask about.
+Reply with a JSON list and nothing else: [{{"question": "...", "answer": "..."}}, ...], or [] if nothing can be asked.
 
 Impression:
 {impression}
