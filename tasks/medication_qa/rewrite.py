@@ -20,13 +20,16 @@ People ask questions about medicines, and for each question somebody filed a pas
 pairs into questions with short reference answers. Work in two steps.
 
 1. Does the passage answer this very question? It does not if it is about another medicine or another matter than the
-one asked about, or if a reader of the passage would still not know what the person wanted to know.
+one asked about, or if a reader of the passage would still not know what the person wanted to know. A passage that names
+no medicine is about the one asked about.
 2. If it does, write the answer that you would give the person: direct, in one to three sentences, in plain words.
-Keep the doses, times and conditions that the question is about. Use nothing but the passage, and do not mention it.
+Keep the doses, times and conditions that the question is about. Use nothing but the passage, and do not say that there
+is one.
 
 Reply with one JSON object and nothing else: {{"answers_question": true, "answer": "..."}} if the passage answers the
 question, or {{"answers_question": false}} if it does not.
 
+Medicine asked about: {drug}
 Question: {question}
 
 Passage:
@@ -49,8 +52,7 @@ def read(path: Path) -> Source:
             f"{path.name}: these pairs count as rewritten already",
             fix=f"give {HELD}; or clueplus data import medication_qa {path.name}",
         )
-    asks = [Ask(PROMPT.format(question=d["question"], answer=d["answer"]), d) for d in found.documents]
-    return Source(asks, found.sources, found.rejected)
+    return Source([Ask(_prompt(document), document) for document in found.documents], found.sources, found.rejected)
 
 
 def judge(ask: Ask, answer: str) -> Judged:
@@ -76,6 +78,12 @@ def split(documents: list[dict[str, Any]]) -> tuple[dict[str, list[dict[str, Any
     splits = importer.held_out(list(pairs.values()))
     lost = len(pairs) - sum(map(len, splits.values()))
     return splits, [REPEATED] * (len(documents) - len(pairs)) + [IN_TEST] * lost
+
+
+def _prompt(document: dict[str, Any]) -> str:
+    question, answer, drug = (document[name] for name in ("question", "answer", "drug"))
+    known = importer.fold(drug) != importer.fold(question)  # a pair without a drug has its question in the place
+    return PROMPT.format(question=question, answer=answer, drug=drug if known else "see the question")
 
 
 def _verdict(value: Any) -> bool | None:

@@ -100,8 +100,13 @@ def _derived(rows: list[tuple[int, dict[str, Any]]]) -> Iterator[dict[str, Any]]
 
 
 def _can_answer(sentence: str) -> bool:
-    """No word that upstream blanked, and no paragraph."""
-    return not _BLANK.search(sentence) and len(sentence.split()) <= MOST_WORDS
+    """No blank, and no paragraph."""
+    return not has_blank(sentence) and len(sentence.split()) <= MOST_WORDS
+
+
+def has_blank(text: str) -> bool:
+    """Whether upstream blanked a word of a text."""
+    return _BLANK.search(text) is not None
 
 
 def document(name: str, row: Mapping[str, Any], kind: str | None, question: str, answer: str) -> dict[str, Any]:

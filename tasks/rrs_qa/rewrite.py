@@ -26,7 +26,7 @@ for each separate statement of the impression below, five at the most.
 capitals and punctuation. Take the shortest stretch that answers the question wholly, for example a diagnosis with its
 side and degree, or the advice that is given.
 - The question can be understood without the impression, asks for one thing, and does not contain its answer.
-- Leave out a statement that no such question fits.
+- Leave out a statement that no such question fits, and words that were blanked in the report (____).
 
 Reply with a JSON list and nothing else: [{{"question": "...", "answer": "..."}}, ...], or [] if nothing can be asked.
 
@@ -36,7 +36,8 @@ Impression:
 JSON list:"""
 NO_JSON, NO_PAIR = "no JSON list in the model's answer", "no pair in the model's answer"
 NOT_A_PAIR = "a pair without a question or without an answer"
-BROKEN_WORD, REPEATED = "an answer that breaks a word of the impression", "a question asked twice about one report"
+BROKEN_WORD, BLANK = "an answer that breaks a word of the impression", "an answer with a word that upstream blanked"
+REPEATED = "a question asked twice about one report"
 IN_TEST = "an example whose findings stand in the test"
 
 importer = import_module(Path(__file__).with_name("importer.py"))
@@ -91,9 +92,12 @@ def _fault(question: str, answer: str, impression: str) -> str | None:
     if not question:
         return NOT_A_PAIR
     fault: str | None = importer.answer_fault(answer, impression)
-    if fault is None and not _whole_words(answer, impression):
-        return BROKEN_WORD  # "normal" stands in "abnormal", and says the contrary
-    return fault
+    if fault is not None:
+        return fault
+    if importer.has_blank(answer):
+        return BLANK
+    # "normal" stands in "abnormal", and says the contrary.
+    return None if _whole_words(answer, impression) else BROKEN_WORD
 
 
 def _whole_words(answer: str, impression: str) -> bool:

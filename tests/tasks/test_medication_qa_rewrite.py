@@ -32,10 +32,17 @@ def test_each_pair_is_asked_about_with_its_question_and_its_whole_passage(tmp_pa
     assert len(source.asks) == 9
     assert len({ask.prompt for ask in source.asks}) == 9
     last = source.asks[-1].prompt
-    assert "Question: {odd} {braces}?\n" in last
+    assert "Medicine asked about: drug x\nQuestion: {odd} {braces}?\n" in last
     assert "Passage:\nLine one.\n\nLine {two}: 100 % <b>sure</b>.\n" in last
     assert '{"answers_question": true, "answer": "..."}' in last
-    assert last.startswith(rewrite.PROMPT.partition("{question}")[0].replace("{{", "{").replace("}}", "}"))
+    assert last.startswith(rewrite.PROMPT.partition("{drug}")[0].replace("{{", "{").replace("}}", "}"))
+
+
+def test_a_pair_without_a_drug_has_no_invented_one(tmp_path: Path) -> None:
+    source = rewrite.read(
+        workbook(tmp_path, [("What is DOXY used for?", None, "Use", "Infections.", "s", "u"), *rows(4)])
+    )
+    assert "Medicine asked about: see the question\nQuestion: What is DOXY used for?\n" in source.asks[0].prompt
 
 
 def test_rows_that_an_import_rejects_are_not_asked_about(tmp_path: Path) -> None:

@@ -115,6 +115,11 @@ def test_an_answer_counts_where_it_stands_as_whole_words_even_if_it_stands_in_a_
     assert answers(judge([pair("(small)")], "x(small)y")) == ["(small)"]
 
 
+def test_an_answer_with_a_blanked_word_is_dropped() -> None:
+    judged = judge([pair("Old ____ fracture"), pair("fracture, 2_1", "Which?")], "Old ____ fracture, 2_1.")
+    assert (answers(judged), judged.dropped) == (["fracture, 2_1"], [rewrite.BLANK])
+
+
 @pytest.mark.parametrize("question", ["", " ", None, 5, "\ud800"])
 def test_a_pair_without_a_question_is_dropped(question: Any) -> None:
     assert judge([pair("CT", question)]).dropped == [rewrite.NOT_A_PAIR]
