@@ -175,7 +175,7 @@ def _judge(job: _Job, answered: _Answered) -> _Kept:
     judged = Judged()
     for ask, request in zip(job.source.asks, answered.requests, strict=True):
         answer = answered.stores.get(request)
-        if answer is not None and request.key not in answered.outcome.failures:
+        if answer is not None:
             text = replace(answer, text=without_reasoning(answer.text, *marks))
             one = _judge_one(job.rewriter, ask, text)
             judged.documents += one.documents

@@ -271,6 +271,16 @@ def test_what_a_model_thinks_aloud_is_no_answer(cli: Cli, tmp_path: Path) -> Non
     assert "kept 48 of 60" in result.out
 
 
+def test_a_model_s_own_stop_strings_end_its_answers(cli: Cli, tmp_path: Path) -> None:
+    with fake_server(lambda payload, number: rewriting_model(payload) + '<|end|>{"more": 1}') as server:
+        server.models_reply = (200, {"data": [{"id": "microsoft/Phi-3.5-mini-instruct", "max_model_len": 8192}]})
+        words = ("--model", "phi-3.5-mini-instruct", "--base-url", server.base_url, "--json")
+        report = json.loads(cli("data", "rewrite", "medication_qa", pairs_file(tmp_path), *words).out)
+    assert report["made_by"]["decoding"]["stop"] == ["<|end|>"]
+    assert report["made_by"]["model"] == "microsoft/Phi-3.5-mini-instruct"
+    assert report["kept"] == 48
+
+
 def test_several_endpoints_share_the_work_and_one_that_dies_loses_none(cli: Cli, tmp_path: Path) -> None:
     path = pairs_file(tmp_path)
     with fake_server(rewriting_model) as one, fake_server(rewriting_model) as two:

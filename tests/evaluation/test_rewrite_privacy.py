@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from tests.evaluation.test_privacy import FAKE_VLLM, LOOPBACK, WATCHED, Ran
+from tests.evaluation.test_rewrite import REWRITE
 from tests.support.fake_server import fake_server
+from tests.support.restricted_task import NAME, write_restricted_task
 from tests.support.rewriting import CANARY, echo, reports_file, rewriting_model
 
 Run = Callable[..., Ran]
@@ -89,12 +91,17 @@ def test_a_model_that_repeats_the_report_is_not_repeated(watched: Run, reports: 
     assert leaks(ran) == []
 
 
+def report_in(payload: Any) -> str:
+    """The end of a prompt, where the report is: what a server quotes is cut after some words."""
+    return echo(payload)[-80:]
+
+
 @pytest.mark.parametrize(
     "reply",
     [
-        lambda payload, number: (400, {"error": {"message": f"bad input: {payload}"}}),
-        lambda payload, number: (500, {"error": {"message": f"crashed on: {payload}"}}),
-        lambda payload, number: (200, f"<html>{payload}</html>"),
+        lambda payload, number: (400, {"error": {"message": f"bad input: {report_in(payload)}"}}),
+        lambda payload, number: (500, {"error": {"message": f"crashed on: {report_in(payload)}"}}),
+        lambda payload, number: (200, f"<html>{report_in(payload)}</html>"),
     ],
     ids=["400", "500", "html"],
 )
@@ -102,6 +109,7 @@ def test_a_server_that_quotes_the_report_is_not_repeated(watched: Run, reports: 
     with fake_server(reply) as server:
         to = ("--model", "fake", "--base-url", server.base_url, "--attempts", 1)
         ran = watched("data", "rewrite", "rrs_qa", reports, *to)
+        assert CANARY in report_in(server.requests[0])
     assert ran.code == 2
     assert "30 of 30 requests got no answer" in ran.err
     assert leaks(ran) == []
@@ -159,4 +167,22 @@ def test_documents_of_another_shape_are_told_by_row_and_not_by_text(watched: Run
         ran = watched("data", "rewrite", "rrs_qa", reports, "--model", "fake", "--base-url", server.base_url)
     assert ran.code == 2
     assert "too few for a test and a few-shot pool" in ran.err
+    assert leaks(ran) == []
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_a_fault_of_a_task_s_own_code_shows_no_text_even_when_debugging(
+    watched: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, debug: str
+) -> None:
+    notes = tmp_path_factory.mktemp("held") / "notes.txt"
+    notes.write_text(f"{CANARY} one\n{CANARY} two\n")
+    tasks = write_restricted_task(tmp_path / "tasks", tmp_path / "data")
+    broken = REWRITE.partition("def split")[0] + "def split(documents):\n    raise ValueError(str(documents))\n"
+    (tasks / NAME / "rewrite.py").write_text(broken)
+    with fake_server(echo) as server:
+        to = ("--tasks-dir", tasks, "--model", "fake", "--base-url", server.base_url)
+        ran = watched("data", "rewrite", NAME, notes, *to, environment={"CLUEPLUS_DEBUG": debug})
+    assert ran.code == 1
+    assert "clueplus failed with ValueError" in ran.err
+    assert ("is withheld" in ran.err) == bool(debug)
     assert leaks(ran) == []
