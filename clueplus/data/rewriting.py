@@ -103,7 +103,8 @@ def imported_file(spec: TaskSpec, rewriter: Rewriter, folder: Path) -> Path:
     Raises:
         DataError: there was no such import, or the file has gone or changed since.
     """
-    again = f"clueplus data import {spec.name} {rewriter.HELD}; or name the file: data rewrite {spec.name} PATH"
+    words = f"{spec.name} {rewriter.HELD}"
+    again = f"clueplus data import {words}; or name the file: clueplus data rewrite {words} --model MODEL"
     try:
         manifest = read_manifest(folder, spec.name, rewriter.RAW)
     except DataError as error:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clueplus.errors import StoreError
@@ -121,6 +121,7 @@ ingredients = st.tuples(
 )
 
 
+@settings(deadline=None, max_examples=25)  # each writes files, and a busy disk takes its time
 @given(st.lists(ingredients, min_size=2, max_size=8))
 def test_no_answer_ever_crosses(
     tmp_path_factory: pytest.TempPathFactory, asked: list[tuple[dict[str, str], str, Decoding, int]]
