@@ -148,6 +148,17 @@ def test_without_a_file_the_one_that_was_imported_is_read(cli: Cli, tmp_path: Pa
         assert "documents that were imported are replaced" in result.err
 
 
+def test_the_imported_file_is_found_from_another_folder(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = pairs_file(tmp_path)
+    assert cli("data", "import", "medication_qa", path.name).code == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with fake_server(rewriting_model) as server:
+        assert cli("data", "rewrite", "medication_qa", *to(server)).code == 0
+
+
 @BOTH
 def test_no_import_and_no_file_is_told_with_the_command(cli: Cli, tmp_path: Path, task: str) -> None:
     error = cli("data", "rewrite", task, "--model", "fake", "--base-url", "http://127.0.0.1:9/v1").error
@@ -319,6 +330,8 @@ def test_the_record_of_an_evaluation_names_the_model_that_made_the_documents(
         assert result.code == 0, result.err
         found.append(json.loads(result.out)["tasks"][0]["data"])
     assert [data["made_by"]["identity"]["served"][0]["root"] for data in found] == ["one", "two"]
+    table = cli("evaluate", "--model", "baseline:lead", "--tasks", task, "--variant", variant).out
+    assert "documents made by fake" in " ".join(table.split())
     if task == "medication_qa":
         assert found[0]["documents"] != found[1]["documents"], "another model's documents are other documents"
     assert cli("data", "import", "rrs_qa", reports_file(tmp_path)).code == 0
