@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import clueplus
 from clueplus.data import data_folder
@@ -75,7 +74,10 @@ class _Job:
         return f"{self.spec.name} ({self.variant})"
 
 
-class _Answered(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class _Answered:
+    """What generation leaves behind; without a `repr`, which asyncio takes of results."""
+
     model: Model
     requests: list[Request]
     stores: Stores
@@ -155,7 +157,10 @@ def _failures(answered: _Answered) -> Counter[str]:
     return Counter(reasons[request.key] for request in answered.requests if request.key in reasons)
 
 
-class _Kept(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class _Kept:
+    """The documents, and how many candidates are none, by reason."""
+
     splits: dict[str, list[Document]]
     dropped: Counter[str]
 

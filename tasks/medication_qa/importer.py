@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from clueplus.data import hold_out, read_xlsx
 from clueplus.data.importing import Imported, Rejected, file_hash
@@ -23,7 +24,8 @@ def read(path: Path) -> Imported:
     return Imported(held_out(found.documents), found.sources, found.rejected, variant=found.variant)
 
 
-class Pairs(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Pairs:
     """The pairs of a file in its order, and which variant they are."""
 
     documents: list[dict[str, Any]]
