@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.fake_server import FakeServer, fake_server
+from tests.support.rewriting import pairs_file, prompt_of, reports_file, rewriting_model
 from tests.support.tiny_model import build_tiny_model
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,10 +29,15 @@ def commands(page: Path) -> Iterator[str]:
 CASES = [pytest.param(command, id=f"{page.name}: {command[:60]}") for page in PAGES for command in commands(page)]
 
 
+def _answer(payload: dict[str, Any], number: int) -> str:
+    """A poor model of the benchmark, and a good one where it rewrites."""
+    return rewriting_model(payload) if prompt_of(payload).endswith(("JSON object:", "JSON list:")) else "-1"
+
+
 @pytest.fixture(scope="module")
 def servers() -> Iterator[list[FakeServer]]:
     """What listens on ports 8000 and 8001 of the docs."""
-    with fake_server(lambda payload, number: "-1") as one, fake_server(lambda payload, number: "-1") as two:
+    with fake_server(_answer) as one, fake_server(_answer) as two:
         for running in (one, two):
             running.models_reply = (200, {"data": [{"id": "my-checkpoint", "max_model_len": 8192}]})
         yield [one, two]
@@ -43,6 +50,8 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("clueplus", "tasks", "models", "training", "leaderboard", "tools"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     build_tiny_model(folder / "checkpoint")
+    pairs_file(folder)
+    reports_file(folder)
     (folder / "fake-vllm").mkdir()
     vllm = folder / "bin" / "vllm"
     vllm.parent.mkdir()

@@ -139,6 +139,7 @@ def _details(task: TaskRecord) -> str:
     ]
     more = [f"{task.samples} samples an item"] if task.samples > 1 else []
     more += [f"{task.cut_prompts} prompts cut to fit"] if task.cut_prompts else []
+    more += [f"documents made by {escape(task.data.made_by.model)}"] if task.data.made_by else []
     return f"  {task.name}: {', '.join([*parts, *more])}"
 
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clueplus.cli import rewrite
 from clueplus.cli.shared import Json, Mirror, TasksDirs, complete_tasks, print_columns, print_json, split_names
 
 if TYPE_CHECKING:
     from clueplus.registry import Catalog, SourceFile, TaskSpec
 
 app = typer.Typer(
-    help="The source files of the tasks: fetch, look, verify.", no_args_is_help=True, rich_markup_mode=None
+    help="The source files of the tasks: fetch, look, verify, import, rewrite.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 Names = Annotated[
@@ -93,6 +96,9 @@ def import_(
         typer.echo(f"rejected: {row.file} row {row.row}: {row.reason}", err=True)
     counts = ", ".join(f"{count} {split}" for split, count in manifest.splits.items())
     typer.echo(f"{manifest.task} ({manifest.variant}): {counts} documents, {len(rejected)} rows rejected")
+
+
+app.command("rewrite", help=rewrite.HELP, epilog=rewrite.EXAMPLES)(rewrite.rewrite)
 
 
 @app.command(epilog="Example: clueplus data verify medec")

@@ -151,6 +151,7 @@ def _data(task: LoadedTask) -> DataRecord:
         licence=variant.licence,
         sources=task.sources,
         documents=task.splits.digest(),
+        made_by=task.made_by,
     )
 
 

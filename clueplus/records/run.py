@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from clueplus.errors import StoreError
 from clueplus.files import write_atomic
+from clueplus.records.rewriting import MadeBy
 from clueplus.registry import Scoring, Tier, VariantName
 
 SCHEMA_VERSION = 1
@@ -63,13 +64,17 @@ class ItemRecord(_Strict):
 
 
 class DataRecord(_Strict):
-    """Which documents were used: hashes of the source files and of the documents made from them."""
+    """Which documents were used: hashes of the source files and of the documents made from them.
+
+    `made_by` is the model that made them, where one did.
+    """
 
     variant: VariantName
     tier: Tier
     licence: str
     sources: dict[str, str]
     documents: dict[str, str]
+    made_by: MadeBy | None = None
 
 
 class BaselineRecord(_Strict):
