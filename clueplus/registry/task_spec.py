@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Tier = Literal["sample", "open", "restricted"]
 VariantName = Literal["official", "open", "sample"]
 FieldType = Literal["str", "int", "list[str]", "str?"]
+Access = Literal["shipped", "download", "by URL", "credentialed", "rebuilt"]
 
 
 class _Strict(BaseModel):
@@ -32,6 +33,19 @@ class SourceFile(_Strict):
     tier: Tier
 
 
+class ImportSpec(_Strict):
+    """Where a user gets the files that they import.
+
+    `access`: by URL (anybody may fetch the file, but no hash of it is known here), credentialed (under an agreement
+    that the user signs), or rebuilt (never released; a model makes it from what is). `url` is the page to start from.
+    `extra` is an extra of clueplus without which the import leaves rows out.
+    """
+
+    access: Literal["by URL", "credentialed", "rebuilt"]
+    url: str = Field(pattern=r"^https://")
+    extra: str | None = None
+
+
 class Variant(_Strict):
     """One set of documents of a task. An average never mixes variants of different names.
 
@@ -42,7 +56,14 @@ class Variant(_Strict):
     licence: str
     description: str
     sources: list[SourceFile] = []
-    imported: bool = False
+    imported: ImportSpec | None = None
+
+    @property
+    def access(self) -> Access:
+        """How one gets the documents."""
+        if self.imported:
+            return self.imported.access
+        return "download" if self.sources else "shipped"
 
     @model_validator(mode="after")
     def _one_origin(self) -> Variant:
