@@ -1,49 +1,33 @@
-"""Time the scores of spans, mentions and codes against nervaluate, seqeval, eval4ner and scikit-learn, on one core.
+"""Spans, values and codes of made-up notes, against nervaluate, seqeval, eval4ner and scikit-learn.
 
-    python benchmarks/spans.py [--notes 10000] [--peer-notes 200] [--seed 0] [--json]
+A note has 200 made-up words with some 15 gold spans of four labels; the prediction keeps, moves, relabels or drops
+each and invents some. No span overlaps another of its side: BIO tags could not hold it, and tools that take the first
+free span would depend on the order. A note has 12 codes of a made-up table of 3,000, and an answer that names 12.
 
-What must be computed, for every note:
-
-* NER: exact and overlap counts by label from two lists of spans, then micro and macro F1. nervaluate does that from
-  the same spans; seqeval computes the exact part from BIO tags, whose making is not timed.
-* SDoH: every (label, value) of an answer found in the note, then the same counts. eval4ner computes its own score from
-  the same values; our mode that agrees with it is timed beside it.
-* Codes: codes read out of the text of an answer, then exact, category and hierarchical F1 over notes. scikit-learn
-  computes the exact part from indicator matrices, whose making is not timed, nor is the reading.
-
-The notes: 200 made-up words with 15 gold spans of four labels; the prediction keeps, moves, relabels or drops each and
-invents some. Codes: 12 a note from a made-up table of 3,000.
-
-Seconds are processor time of the whole process. Peers are timed on the first --peer-notes notes and scaled to all. The
-differences are those of micro F1 (nervaluate, seqeval) and of the mean F1 (eval4ner, scikit-learn) on the peers' notes;
-the exit code is 1 where one exceeds 1e-9.
+What a peer wants to be given (dictionaries, BIO tags, indicator matrices) is made before the time is taken.
 """
 
-import argparse
 import contextlib
 import io
-import json
 import random
-import sys
-import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from eval4ner import muc
 from nervaluate import Evaluator
-from seqeval.metrics import f1_score as seqeval_f1
+from seqeval.metrics import classification_report
 from sklearn.metrics import f1_score
 
-from clueplus.metrics.counts import macro, micro
+from clueplus.metrics.counts import Counts, macro, micro
 from clueplus.metrics.eval4ner_mode import eval4ner_mean, eval4ner_type
-from clueplus.metrics.icd_codes import category_matches, exact_matches, hierarchical_matches, parse_codes
+from clueplus.metrics.icd_codes import category_matches, exact_matches, hierarchical_matches, parse_codes, prefixes
 from clueplus.metrics.mentions import place_values
-from clueplus.metrics.spans import Span, count_by_label, count_spans
+from clueplus.metrics.spans import Boundaries, Span, count_by_label, count_spans
+from parity.compare import Comparison, compare
 
-LABELS = ["Alcohol", "Drug", "Tobacco", "Employment"]
+LABELS = ["Alcohol", "Drug", "Employment", "Tobacco"]
 WORDS, SPANS, CODES = 200, 15, 12
-TOLERANCE = 1e-9
 
 
 class Note(NamedTuple):
@@ -71,7 +55,7 @@ def make_note(generator: random.Random, vocabulary: list[str], table: list[str])
     for word in words:
         starts.append(starts[-1] + len(word) + 1)
     gold, predicted = [], []
-    # One slot of words a span: neither side overlaps itself, so that BIO tags can hold it.
+    # One slot of words a span: neither side overlaps itself.
     for slot in range(0, WORDS - 8, WORDS // (SPANS + 2)):
         first, size, label = slot + generator.randint(0, 3), generator.randint(1, 4), generator.choice(LABELS)
         span = Span(starts[first], starts[first + size] - 1, label)
@@ -90,136 +74,132 @@ def make_note(generator: random.Random, vocabulary: list[str], table: list[str])
     return Note(" ".join(words), gold, predicted, codes, answer)
 
 
-def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.process_time()
-    result = function()
-    return time.process_time() - start, result
-
-
-def count_notes(notes: list[Note]) -> float:
-    """Everything that is computed of NER; the micro F1 of the exact counts is what peers are compared by."""
-    exact = [count_by_label(note.predicted, note.gold, boundaries="exact") for note in notes]
-    overlapping = [count_by_label(note.predicted, note.gold, boundaries="overlap") for note in notes]
-    for labels in (exact, overlapping):
-        macro(micro(counts.values()) for counts in labels)
-    return micro(counts for labels in exact for counts in labels.values()).f1 or 0.0
-
-
-def place_notes(notes: list[Note]) -> None:
-    for note in notes:
-        spans = place_values(note.values(note.predicted), note.text, note.gold)
-        count_spans(spans, note.gold, boundaries="exact")
-        count_by_label(spans, note.gold, boundaries="overlap")
-
-
-def code_notes(notes: list[Note]) -> float:
-    read = [(parse_codes(note.answer), note.gold_codes) for note in notes]
-    category, hierarchical = ((score(*pair) for pair in read) for score in (category_matches, hierarchical_matches))
-    macro(category), macro(hierarchical)
-    return macro(exact_matches(*pair) for pair in read).f1 or 0.0
-
-
-def as_eval4ner(notes: list[Note]) -> float:
-    mean = eval4ner_mean(
-        eval4ner_type(note.values(note.predicted), note.values(note.gold), note.text) for note in notes
-    )
-    assert mean is not None
-    return mean.f1
-
-
-def nervaluate_f1(notes: list[Note]) -> float:
-    sides = [
-        [[{"label": s.label, "start": s.start, "end": s.end - 1} for s in side] for side in rows]
-        for rows in ([note.gold for note in notes], [note.predicted for note in notes])
+def compare_notes(count: int, seed: int) -> list[Comparison]:
+    notes = make_notes(count, seed)
+    return [
+        _against_nervaluate("exact", "strict", notes),
+        _against_nervaluate("overlap", "ent_type", notes),
+        _against_seqeval(notes),
+        _against_eval4ner(notes),
+        *_codes_against_sklearn(notes),
     ]
-    return float(Evaluator(*sides, tags=LABELS, loader="dict").evaluate()["overall"]["strict"].f1)
 
 
-def eval4ner_f1(notes: list[Note]) -> float:
-    sides = [
-        [note.values(side) for note, side in rows]
-        for rows in ([(n, n.predicted) for n in notes], [(n, n.gold) for n in notes])
-    ]
-    with contextlib.redirect_stdout(io.StringIO()):
-        return float(muc.evaluate_all(*sides, [note.text for note in notes])["type"]["f1_score"])
+def _f1(by_label: list[dict[str, Counts]]) -> list[float]:
+    """Micro F1, then the F1 of each label."""
+    of = {label: micro(counts[label] for counts in by_label if label in counts) for label in LABELS}
+    return [counts.f1 or 0.0 for counts in (micro(of.values()), *of.values())]
 
 
-def tags(note: Note, spans: list[Span]) -> list[str]:
+def _against_nervaluate(boundaries: Boundaries, scheme: str, notes: list[Note]) -> Comparison:
+    def dictionaries(spans: list[Span]) -> list[dict[str, str | int]]:
+        return [{"label": span.label, "start": span.start, "end": span.end - 1} for span in spans]
+
+    rows = [(note, dictionaries(note.gold), dictionaries(note.predicted)) for note in notes]
+
+    def ours(rows: Sequence[tuple[Note, object, object]]) -> list[float]:
+        return _f1([count_by_label(note.predicted, note.gold, boundaries=boundaries) for note, _, _ in rows])
+
+    def theirs(rows: Sequence[tuple[Note, object, object]]) -> list[float]:
+        gold, predicted = ([row[side] for row in rows] for side in (1, 2))
+        found = Evaluator(gold, predicted, tags=LABELS, loader="dict").evaluate()
+        return [float(part[scheme].f1) for part in (found["overall"], *(found["entities"][name] for name in LABELS))]
+
+    name = "NER, exact spans: F1, micro and by label" if boundaries == "exact" else "NER, overlapping spans: the same"
+    return compare(name, "nervaluate", "notes", rows, ours, theirs)
+
+
+def _against_seqeval(notes: list[Note]) -> Comparison:
+    rows = [(note, _tags(note, note.gold), _tags(note, note.predicted)) for note in notes]
+
+    def ours(rows: Sequence[tuple[Note, list[str], list[str]]]) -> list[float]:
+        return _f1([count_by_label(note.predicted, note.gold, boundaries="exact") for note, _, _ in rows])
+
+    def theirs(rows: Sequence[tuple[Note, list[str], list[str]]]) -> list[float]:
+        gold, predicted = ([row[side] for row in rows] for side in (1, 2))
+        report = classification_report(gold, predicted, output_dict=True, zero_division=0)
+        return [float(report[name]["f1-score"]) if name in report else 0.0 for name in ("micro avg", *LABELS)]
+
+    return compare("NER, exact spans: the same", "seqeval", "notes", rows, ours, theirs)
+
+
+def _tags(note: Note, spans: list[Span]) -> list[str]:
     row = ["O"] * len(note.text)
     for span in spans:
         row[span.start : span.end] = [f"B-{span.label}"] + [f"I-{span.label}"] * (span.end - span.start - 1)
     return row
 
 
-def indicators(rows: list[list[str]], codes: list[str]) -> np.ndarray:
-    return np.array([[code in row for code in codes] for row in map(set, rows)], dtype=int)
+def _against_eval4ner(notes: list[Note]) -> Comparison:
+    rows = [(note.text, note.values(note.predicted), note.values(note.gold)) for note in notes]
+
+    def ours(rows: Sequence[tuple[str, list[tuple[str, str]], list[tuple[str, str]]]]) -> list[float]:
+        mean = eval4ner_mean(eval4ner_type(predicted, gold, text) for text, predicted, gold in rows)
+        assert mean is not None
+        return list(mean)
+
+    def theirs(rows: Sequence[tuple[str, list[tuple[str, str]], list[tuple[str, str]]]]) -> list[float]:
+        texts, predicted, gold = map(list, zip(*rows, strict=True))
+        with contextlib.redirect_stdout(io.StringIO()):
+            found = muc.evaluate_all(predicted, gold, texts)["type"]
+        return [found["precision"], found["recall"], found["f1_score"]]
+
+    return compare("SDoH, eval4ner mode: precision, recall, F1", "eval4ner", "notes", rows, ours, theirs)
 
 
-def measure(notes: list[Note], peer_notes: int) -> list[dict[str, Any]]:
-    few = notes[:peer_notes]
-    bio = [
-        [tags(note, side) for note, side in rows]
-        for rows in ([(n, n.gold) for n in few], [(n, n.predicted) for n in few])
-    ]
-    known = sorted({code for note in few for code in (*note.gold_codes, *parse_codes(note.answer))})
-    matrices = [indicators(rows, known) for rows in ([n.gold_codes for n in few], [parse_codes(n.answer) for n in few])]
-    rows: list[tuple[str, Callable[[list[Note]], Any], str | None, Callable[[], float] | None]] = [
-        ("NER", count_notes, "nervaluate", lambda: nervaluate_f1(few)),
-        ("NER", count_notes, "seqeval", lambda: float(seqeval_f1(*bio))),
-        ("SDoH, placed", place_notes, None, None),
-        ("SDoH, as eval4ner", as_eval4ner, "eval4ner", lambda: eval4ner_f1(few)),
-        ("codes", code_notes, "scikit-learn", lambda: float(f1_score(*matrices, average="samples"))),
-    ]
-    return [row(name, ours, notes, few, peer, score) for name, ours, peer, score in rows]
+def _codes_against_sklearn(notes: list[Note]) -> list[Comparison]:
+    def plain(code: str) -> list[str]:
+        return [code]
+
+    def category(code: str) -> list[str]:
+        return [code[:3]]
+
+    def path(code: str) -> list[str]:
+        return [*prefixes(code), code]
+
+    kinds = (("exact", exact_matches, plain), ("category", category_matches, category),
+             ("hierarchical", hierarchical_matches, path))  # fmt: skip
+    return [_codes(name, score, nodes, notes) for name, score, nodes in kinds]
 
 
-def row(
-    name: str,
-    ours: Callable[[list[Note]], Any],
-    notes: list[Note],
-    few: list[Note],
-    peer: str | None,
-    peer_score: Callable[[], float] | None,
-) -> dict[str, Any]:
-    seconds, _ = timed(lambda: ours(notes))
-    result: dict[str, Any] = {"what": name, "seconds": seconds, "peer": peer}
-    if peer_score is not None:
-        peer_seconds, expected = timed(peer_score)
-        result["peer_seconds"] = peer_seconds * len(notes) / len(few)
-        result["difference"] = abs(ours(few) - expected)
-    return result
+def _codes(
+    name: str, score: Callable[[list[str], list[str]], Counts], nodes: Callable[[str], list[str]], notes: list[Note]
+) -> Comparison:
+    pairs = [(parse_codes(note.answer), note.gold_codes) for note in notes]
+    sides = [[{node for code in pair[side] for node in nodes(code)} for pair in pairs] for side in (0, 1)]
+    known = sorted(set().union(*sides[0], *sides[1]))
+    matrices = [np.array([[node in row for node in known] for row in side], dtype=int) for side in sides]
+    rows = list(zip(pairs, *matrices, strict=True))
+
+    def ours(rows: Sequence[tuple[tuple[list[str], list[str]], np.ndarray, np.ndarray]]) -> float:
+        return macro(score(*pair) for pair, _, _ in rows).f1 or 0.0
+
+    def theirs(rows: Sequence[tuple[tuple[list[str], list[str]], np.ndarray, np.ndarray]]) -> float:
+        predicted, gold = (np.stack([row[side] for row in rows]) for side in (1, 2))
+        return float(f1_score(gold, predicted, average="samples"))
+
+    return compare(f"ICD-10-CM codes, {name}: mean F1 of notes", "scikit-learn", "notes", rows, ours, theirs)
 
 
-def print_table(notes: int, peer_notes: int, results: list[dict[str, Any]]) -> None:
-    print(f"{notes} notes, seconds of one core; peers timed on {peer_notes} notes and scaled")
-    print(f"{'what':18} {'seconds':>8} {'notes/s':>9}  {'peer':12} {'seconds':>8} {'ratio':>7} {'difference':>10}")
-    for result in results:
-        line = f"{result['what']:18} {result['seconds']:8.2f} {notes / result['seconds']:9.0f}"
-        if result["peer"]:
-            peer_seconds = result["peer_seconds"]
-            line += f"  {result['peer']:12} {peer_seconds:8.2f} {peer_seconds / result['seconds']:6.1f}x"
-            line += f" {result['difference']:10.2g}"
-        print(line)
+def score_ner(notes: list[Note]) -> None:
+    """Everything that is computed of NER: exact and overlapping, by label, micro, and macro over notes."""
+    for boundaries in ("exact", "overlap"):
+        by_label = [count_by_label(note.predicted, note.gold, boundaries=boundaries) for note in notes]
+        macro(micro(counts.values()) for counts in by_label), _f1(by_label)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--notes", type=int, default=10_000)
-    parser.add_argument("--peer-notes", type=int, default=200, help="notes that the peers are timed on")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
-    arguments = parser.parse_args()
-    if min(arguments.notes, arguments.peer_notes) < 1:
-        parser.error("--notes and --peer-notes must be at least 1")
-    peer_notes = min(arguments.notes, arguments.peer_notes)
-    results = measure(make_notes(arguments.notes, arguments.seed), peer_notes)
-    if arguments.json:
-        settings = {"notes": arguments.notes, "peer_notes": peer_notes, "seed": arguments.seed}
-        print(json.dumps({**settings, "tolerance": TOLERANCE, "results": results}, indent=2))
-    else:
-        print_table(arguments.notes, peer_notes, results)
-    return 0 if all(result.get("difference", 0.0) <= TOLERANCE for result in results) else 1
+def score_sdoh(notes: list[Note]) -> None:
+    """Everything that is computed of SDoH: the values found in the note, both F1 of the spans, and eval4ner's."""
+    for note in notes:
+        spans = place_values(note.values(note.predicted), note.text, note.gold)
+        count_spans(spans, note.gold, boundaries="exact")
+        count_by_label(spans, note.gold, boundaries="overlap")
+        eval4ner_type(note.values(note.predicted), note.values(note.gold), note.text)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def score_codes(notes: list[Note]) -> None:
+    """Codes read out of the answer's text, and the three F1."""
+    for note in notes:
+        codes = parse_codes(note.answer)
+        for score in (exact_matches, category_matches, hierarchical_matches):
+            score(codes, note.gold_codes)
