@@ -105,24 +105,24 @@ def _status(spec: TaskSpec, library: Library) -> Iterator[dict[str, Any]]:
     from clueplus.data.imported import import_status
 
     for name, variant in spec.metadata.variants.items():
-        common = {"task": spec.name, "variant": name, "tier": variant.tier, "licence": variant.licence}
         for source in variant.sources:
             found = library.status(source)
-            own = {"tier": source.tier, "licence": source.licence}  # of the file, not of what is made of it
-            yield common | own | {"file": source.file, "state": found.state, "place": _path(found.place)}
+            place = str(found.place) if found.place else None
+            yield {"task": spec.name, "variant": name, "file": source.file, "state": found.state, "tier": source.tier,
+                   "licence": source.licence, "place": place}  # fmt: skip
         if variant.imported:
             here = import_status(library.folder, spec.name, name)
-            yield common | {
+            yield {
+                "task": spec.name,
+                "variant": name,
                 "file": here.place.relative_to(library.folder).as_posix(),
                 "state": here.state,
+                "tier": variant.tier,
+                "licence": variant.licence,
                 "place": None if here.state == "absent" else str(here.place),
                 "documents": here.documents,
                 "imported": here.when.isoformat(timespec="seconds") if here.when else None,
             }
-
-
-def _path(place: Path | None) -> str | None:
-    return str(place) if place else None
 
 
 def _told(row: dict[str, Any]) -> str:

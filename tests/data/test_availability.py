@@ -48,8 +48,12 @@ def test_an_import_is_here_once_it_was_made(tmp_path: Path) -> None:
     after = availability(spec, "official", Library(tmp_path))
     assert (after.present, after.fix) == (True, None)
     assert not availability(Catalog().task("pls"), "official", Library(tmp_path)).present
-    documents_path(tmp_path, "mednli", "official").unlink()
-    assert not availability(spec, "official", Library(tmp_path)).present, "a manifest alone is no data"
+    documents = documents_path(tmp_path, "mednli", "official")
+    for half in (documents, documents.with_suffix(".manifest.json")):
+        content = half.read_bytes()
+        half.unlink()
+        assert not availability(spec, "official", Library(tmp_path)).present, "half of an import is no data"
+        half.write_bytes(content)
 
 
 def test_an_extra_is_installed_when_each_of_its_packages_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
