@@ -55,7 +55,7 @@ def tables(comparisons: list[Comparison], throughput: list[Throughput]) -> str:
             for c in comparisons
         ),
         "",
-        "| scored on one core | notes | seconds |",
+        "| all that a task does with an answer | answers | seconds |",
         "|---|--:|--:|",
         *(f"| {t.what} | {t.count:,} | {t.seconds:.1f} |" for t in throughput),
         "",
@@ -70,8 +70,8 @@ def _short(ratio: float) -> str:
 
 def stated(page: str) -> dict[tuple[str, str], float]:
     """What a page says: by metric and reference, the bound of the difference."""
-    _, _, rest = page.partition(BEGIN)
-    rows = re.findall(r"^\| ([^|]+) \| ([\w-]+) [\w.+]+ \| [^|]+ \| (?:< )?([\de.-]+) \| [^|]+ \|$", rest, flags=re.M)
+    made, _, _ = page.partition(BEGIN)[2].partition(END)
+    rows = re.findall(r"^\| ([^|]+) \| ([\w-]+) [\w.+]+ \| [^|]+ \| (?:< )?([\de.-]+) \| [^|]+ \|$", made, flags=re.M)
     return {(metric, peer): float(limit) for metric, peer, limit in rows}
 
 

@@ -49,7 +49,10 @@ def show_task(
     console.print(f"\nversion {spec.metadata.version}, scoring {', '.join(spec.metadata.scoring)}", highlight=False)
     console.print(f"citation: {spec.metadata.citation}", highlight=False)
     for variant_name, variant in spec.metadata.variants.items():
-        console.print(f"{variant_name} ({variant.tier}, {variant.licence}): {variant.description}", highlight=False)
+        about = f"{variant_name} ({variant.tier}, {variant.access}, {variant.licence}): {variant.description}"
+        console.print(about, highlight=False)
+        if variant.imported:
+            console.print(f"  {variant.imported.url}", highlight=False, soft_wrap=True)
         for source in variant.sources:
             console.print(
                 f"  {source.file}\n    {source.url}\n    sha256 {source.sha256}", highlight=False, soft_wrap=True

@@ -113,6 +113,12 @@ def test_tasks_show_gives_the_card_and_the_pinned_sources(cli: Cli) -> None:
     assert "sha256 f35e2c3c" in result.out
 
 
+def test_tasks_show_says_where_the_files_of_an_import_are(cli: Cli) -> None:
+    out = cli("tasks", "show", "pls").out
+    assert "official (restricted, credentialed, PhysioNet-Credentialed-Health-Data-1.5.0)" in out
+    assert "\n  https://physionet.org/content/bionlp-workshop-2023-task-1a/\n" in out
+
+
 def test_tasks_show_as_json_is_the_whole_declaration(cli: Cli) -> None:
     shown = json.loads(cli("tasks", "show", "icd10cm", "--json").out)
     assert shown["metadata"]["components"] == ["accuracy_easy", "accuracy_medium", "accuracy_hard"]
