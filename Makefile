@@ -28,12 +28,10 @@ types: ## mypy --strict, over clueplus/
 
 bench: ## Seconds and memory beside the peers'
 	$(VENV)/bin/python benchmarks/start_up.py
-	$(VENV)/bin/python benchmarks/rouge.py
+	$(VENV)/bin/python benchmarks/metric_parity.py
 	$(VENV)/bin/python benchmarks/client.py
 	$(VENV)/bin/python benchmarks/long_prompts.py
 	$(VENV)/bin/python benchmarks/real_server.py
-	$(VENV)/bin/python benchmarks/text_metrics.py
-	$(VENV)/bin/python benchmarks/spans.py
 
 clean: ## Remove what the targets above made
 	rm -rf $(VENV) $(DEMO_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from clueplus.data.library import State
 from clueplus.errors import DataError
 from clueplus.files import canonical_json, make_private, sha256, write_atomic
 from clueplus.records.rewriting import MadeBy
@@ -121,6 +124,35 @@ def read_manifest(folder: Path, task: str, variant: str) -> Manifest:
         raise _not_imported(folder, task, variant) from error
     except ValidationError as error:
         raise DataError(f"{path}: not a manifest", fix=f"clueplus data import {task} PATH") from error
+
+
+def is_imported(folder: Path, task: str, variant: str) -> bool:
+    """Whether a variant was imported here. Nothing is read: it may have changed since."""
+    path = documents_path(folder, task, variant)
+    return path.is_file() and _manifest_path(path).is_file()
+
+
+@dataclass(frozen=True)
+class ImportStatus:
+    """One imported variant on this machine: `documents` by split and `when`, where it is here and as it was made."""
+
+    state: State
+    place: Path
+    documents: dict[str, int] | None = None
+    when: datetime | None = None
+
+
+def import_status(folder: Path, task: str, variant: str) -> ImportStatus:
+    """Whether a variant was imported and is unchanged; when, is the time of its manifest."""
+    path = documents_path(folder, task, variant)
+    if not path.exists() and not _manifest_path(path).exists():
+        return ImportStatus("absent", path)
+    try:
+        _, manifest = read_imported(folder, task, variant)
+    except DataError:
+        return ImportStatus("changed", path)
+    written = datetime.fromtimestamp(_manifest_path(path).stat().st_mtime, UTC)
+    return ImportStatus("present", path, manifest.splits, written)
 
 
 def _not_imported(folder: Path, task: str, variant: str) -> DataError:
