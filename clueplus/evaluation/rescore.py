@@ -31,6 +31,10 @@ def score(run: Path, *, mirror: Path | None = None, tasks_dirs: Sequence[Path] =
         ClueplusError: the run, its store or its data are not there or have changed.
     """
     folder, old, old_items = read_run(run)
+    for recorded in old.tasks:
+        if recorded.no_items:
+            why = f"{folder}: no items of {recorded.name}: {recorded.no_items}"
+            raise StoreError(why, fix="evaluate the model instead")
     catalog = Catalog(tasks_dirs)
     tasks = load_tasks(catalog.select([task.name for task in old.tasks]), catalog, old.variant, Library.here(mirror))
     stores = _stores(folder, old).load()
@@ -64,6 +68,8 @@ def score(run: Path, *, mirror: Path | None = None, tasks_dirs: Sequence[Path] =
 
 def _stores(folder: Path, record: RunRecord) -> Stores:
     generation = record.generation
+    if generation is None:
+        raise StoreError(f"{folder}: an imported run has no stored answers", fix="evaluate the model instead")
     restricted = generation.restricted_store
     return Stores(
         ResponseStore(folder / generation.store),
