@@ -76,9 +76,9 @@ def export(
 
 def _write_tree(found: Export, folder: Path) -> None:
     """The aggregate comes last, so that it never names samples that are not there."""
-    for name, content in found.files().items():
-        from clueplus.files import write_atomic
+    from clueplus.files import write_atomic
 
+    for name, content in found.files().items():
         write_atomic(folder / name, content)
         typer.echo(f"written: {folder / name}", err=True)
 
@@ -118,6 +118,11 @@ def import_results(
         print_json(found.record.model_dump(mode="json"))
         return
     show_run(Run(found.folder, found.record, found.items))
+    for task in found.record.tasks:
+        if task.no_items:
+            typer.echo(
+                f"no items of {task.name}: its score has no interval and can't be compared (--samples)", err=True
+            )
     left_out = found.record.imported.left_out if found.record.imported else {}
     if left_out:
         typer.echo(f"{len(left_out)} left out:", err=True)

@@ -100,7 +100,7 @@ def read_results(path: Path) -> LmEvalResults:
     """
     content = read_bytes(path)
     try:
-        found = json.loads(content)
+        found = json.loads(content.decode("utf-8"))
     except json.JSONDecodeError as error:
         raise StoreError(f"{path}: not JSON at line {error.lineno}, column {error.colno}", fix=_FIX) from error
     except RecursionError as error:
