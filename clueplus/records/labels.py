@@ -21,6 +21,8 @@ def labels(document: Mapping[str, Any], metadata: TaskMetadata, tier: Tier) -> d
         tier: of the documents.
     """
     restricted = tier == "restricted"
+    # What makes items dependent can be their text itself, and no record holds text, whoever may read it.
+    is_text = metadata.cluster in (metadata.input, metadata.reference)
 
     def label(value: Any, hidden: bool = restricted) -> str:
         text = "none" if value is None else str(value)
@@ -32,6 +34,6 @@ def labels(document: Mapping[str, Any], metadata: TaskMetadata, tier: Tier) -> d
 
     return {
         "id": label(document["id"]),
-        "cluster": label(document[metadata.cluster]),
+        "cluster": label(document[metadata.cluster], restricted or is_text),
         "groups": {field: group(document[field]) for field in metadata.breakdowns},
     }

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from tests.support.fake_server import FakeServer, fake_server
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = "medec,meqsum"
-GREEDY = "top_p=1.0,repetition_penalty=1.0,seed=1234"
+PAGE = ROOT / "docs" / "results.md"
 
 
 class Recorded(NamedTuple):
@@ -56,14 +57,13 @@ def ours(server: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Record
 
 @pytest.fixture(scope="session")
 def stock(server: FakeServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with what `lm_eval run` wrote of the fake model: results and samples."""
+    """The folder with what the docs' `lm_eval run` wrote of the fake model: results and samples."""
     folder = tmp_path_factory.mktemp("stock")
-    model = f"model=fake,base_url={server.base_url}/chat/completions,num_concurrent=4"
-    words = [
-        *("run", "--model", "local-chat-completions", "--model_args", model, "--apply_chat_template"),
-        *("--fewshot_as_multiturn", "true", "--include_path", str(ROOT / "tasks"), "--tasks", TASKS),
-        *("--metadata", '{"variant": "sample"}', "--gen_kwargs", GREEDY, "--log_samples", "--output_path", "out"),
-    ]
-    _call([str(Path(sys.executable).with_name("lm_eval")), *words], folder)
-    (path,) = folder.rglob("results_*.json")
+    (line,) = [line for line in PAGE.read_text().splitlines() if line.startswith("lm_eval run ")]
+    line = line.replace("http://127.0.0.1:8000/v1", server.base_url).replace(
+        "--include_path tasks", f"--include_path {ROOT}/tasks"
+    )
+    program, *words = shlex.split(line)
+    _call([str(Path(sys.executable).with_name(program)), *words], folder)
+    (path,) = folder.glob("lm-eval/my-checkpoint/results_*.json")
     return path.parent
