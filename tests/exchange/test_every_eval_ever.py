@@ -121,6 +121,30 @@ def test_rows_hold_hashes_in_the_place_of_texts(export: Export) -> None:
         assert len(row["sample_hash"]) == 64
 
 
+def test_only_unparsed_answers_are_better_when_fewer(export: Export) -> None:
+    for result in export.aggregate["evaluation_results"]:
+        unscorable = result["evaluation_result_id"].endswith(".unscorable")
+        assert result["metric_config"]["lower_is_better"] == unscorable
+
+
+def test_only_a_full_score_is_correct(export: Export) -> None:
+    scores = {(row["evaluation"]["score"] == 1, row["evaluation"]["is_correct"]) for row in export.rows}
+    assert scores == {(True, True), (False, False)}
+    assert any(0 < row["evaluation"]["score"] < 1 for row in export.rows)
+
+
+def test_a_run_is_told_from_scores_without_items(export: Export, ours: Recorded) -> None:
+    without = to_every_eval_ever(ours.record, [], CATALOG.tasks)
+    kinds = [each.aggregate["source_metadata"]["source_type"] for each in (export, without)]
+    assert kinds == ["evaluation_run", "documentation"]
+
+
+def test_the_identifier_is_of_benchmark_model_and_time(export: Export, ours: Recorded) -> None:
+    expected = f"clueplus/local/fake/{int(ours.record.created.timestamp())}"
+    assert export.aggregate["evaluation_id"] == expected
+    assert {row["evaluation_id"] for row in export.rows} == {expected}
+
+
 def test_the_aggregate_names_its_rows(export: Export) -> None:
     (rows_path, rows), (path, aggregate) = export.files().items()
     told = json.loads(aggregate)["detailed_evaluation_results"]

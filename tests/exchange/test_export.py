@@ -62,6 +62,18 @@ def test_a_record_comes_back_with_its_numbers_and_reasons(ours: Recorded) -> Non
     assert record.average.value is None
 
 
+def test_lm_eval_s_own_keys_suffice_for_the_scores(ours: Recorded, tmp_path: Path) -> None:
+    export = to_lm_eval(ours.record)
+    del export["clueplus"]
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(export))
+    for task, own in zip(import_lm_eval(path, [], tmp_path, CATALOG).record.tasks, ours.record.tasks, strict=True):
+        assert task.outcomes == own.outcomes
+        assert {name: value for name, (value, _) in numbers(task).items()} == {
+            name: value for name, (value, _) in numbers(own).items()
+        }
+
+
 _fractions = st.floats(0, 1, allow_nan=False)
 _measures = st.one_of(
     st.builds(Measure, value=_fractions, n=st.integers(1, 10**6)),

@@ -1,17 +1,21 @@
 """What is refused, what is left out and said so, and that no text of a document comes out of an import."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from clueplus.data import Library, load_splits
 from clueplus.errors import ClueplusError, StoreError
 from clueplus.exchange.importing import import_lm_eval
 from clueplus.files import sha256
+from clueplus.models.base import prompt_hash
 from clueplus.records.run import RunRecord, read_run
 from clueplus.registry import Catalog
+from clueplus.statistics.intervals import mean_of_means_interval
 from tests.support.lm_eval_files import lm_eval_hash, results_of, sample_line, write_json, write_lines
 from tests.support.restricted_task import CANARY, documents, write_restricted_task
 
@@ -70,6 +74,21 @@ def test_with_samples_there_are_items_and_intervals(files: Files) -> None:
     _, again, items = read_run(files.folder / "out" / "ckpt" / record.run)
     assert again == record
     assert [item.index for item in items] == list(range(15))
+
+
+@pytest.mark.parametrize(("chat", "api"), [(True, "chat"), (False, "completions")])
+def test_a_prompt_has_the_hash_that_our_own_run_gives_it(files: Files, chat: bool, api: str) -> None:
+    files.lines = [
+        sample_line(number, document, {"accuracy": 1.0}, {"flag_accuracy": 1.0}, unscorable=False, chat=chat)
+        for number, document in enumerate(DOCUMENTS)
+    ]
+    files.results = results_of(SPEC, files.lines, len(DOCUMENTS))
+    record = files.load()
+    _, _, items = read_run(files.folder / "out" / "ckpt" / record.run)
+    text = f"Read this: {json.dumps(DOCUMENTS[2])}"
+    assert items[2].prompt_hash == prompt_hash([{"role": "user", "content": text}] if chat else text)
+    assert record.model.api == api
+    assert record.tasks[0].decoding["repetition_penalty"] is None, "lm-eval left it to the server"
 
 
 def test_without_samples_there_are_scores_and_the_record_says_so(files: Files) -> None:
@@ -282,7 +301,11 @@ def test_of_restricted_documents_only_hashes_are_kept(tmp_path: Path) -> None:
     assert found.record.tasks[0].data.tier == "restricted"
     assert found.items[0].id == sha256(lines[0]["doc"]["id"])[:16]
     assert {item.groups["kind"] for item in found.items} == {"surgery", "medicine"}
-    assert len({item.cluster for item in found.items}) == 5
+    patients = [item.cluster for item in found.items]
+    assert len(set(patients)) == 5
+    score = found.record.tasks[0].score
+    expected = mean_of_means_interval(np.array([[float(number % 2)] for number in range(10)]), patients)
+    assert (score.low, score.high) == (expected.low, expected.high), "items of one patient are dependent"
     for path in found.folder.iterdir():
         assert CANARY not in path.read_text()
 
