@@ -17,7 +17,7 @@ demo: ## Install the core and evaluate a baseline on the shipped samples: no wei
 
 test: ## Run every test, with a real vLLM server on the CPU where that can be installed
 	@PYTHON=$(PYTHON) tools/install_dev.sh $(VENV)
-	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(VENV)/bin/python -m pytest -n 2 --no-loadscope-reorder
 
 lint: ## ruff, over code, tests and tools
 	$(VENV)/bin/ruff check .

@@ -2,8 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadFileScheduling
 
 _MIRROR_VARIABLE = "CLUEPLUS_DATA_MIRROR"
 _DEFAULT_MIRROR = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
@@ -24,3 +28,15 @@ def data_mirror() -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slow files first: a server loads on one worker while the other one runs everything else."""
     items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadFileScheduling":
+    """Tests of one file on one worker, and all end-to-end tests on one: they share a server."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "tests/e2e" if nodeid.startswith("tests/e2e/") else nodeid.split("::", 1)[0]
+
+    return ByFile(config, log)

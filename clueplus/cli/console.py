@@ -89,16 +89,19 @@ def show_run(run: Run) -> None:
     """The table of a run and the path of its record, on standard output."""
     console = Console()
     record = run.record
-    console.print(
-        f"{escape(record.model.name)}, {record.variant} data, scores in percent", style="bold", highlight=False
-    )
+    parity = record.scoring != "clueplus-1"
+    version = f" by {record.scoring}: for parity with published numbers, not ranked" if parity else ""
+    title = f"{escape(record.model.name)}, {record.variant} data, scores in percent{version}"
+    console.print(title, style="bold", highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("task", "n", "score", "95% interval", "trivial", "unscored", "cut", "failed"):
         table.add_column(heading, justify="left" if heading == "task" else "right", no_wrap=True)
     for task in record.tasks:
         table.add_row(*_row(task))
     average = record.average
-    table.add_row("average", str(average.n), _percent(average), "", "", "", "", "")
+    table.add_row(
+        f"avg {record.scoring}" if parity else "average", str(average.n), _percent(average), "", "", "", "", ""
+    )
     console.print(table)
     for host in record.generation.retired if record.generation else []:
         console.print(f"  [yellow]-[/] {escape(host)} was lost; the others answered", highlight=False, soft_wrap=True)

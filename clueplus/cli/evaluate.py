@@ -13,6 +13,7 @@ from clueplus.cli.shared import (
     EngineArgs,
     Json,
     Mirror,
+    ScoringOption,
     TasksDirs,
     VariantOption,
     VllmCommand,
@@ -39,7 +40,9 @@ clueplus evaluate --model ./checkpoint --engine-args "--max-model-len 8192"
 
 clueplus evaluate --model my-checkpoint --base-url http://127.0.0.1:8000/v1 --limit 100
 
-clueplus evaluate --model ./checkpoint --replicas 4 --repeat 2"""
+clueplus evaluate --model ./checkpoint --replicas 4 --repeat 2
+
+clueplus evaluate --model my-checkpoint --base-url http://127.0.0.1:8000/v1 --tasks mednli --scoring clue-2024"""
 
 
 class BackendOption(StrEnum):
@@ -68,6 +71,10 @@ def evaluate(
         VariantOption | None,
         typer.Option("--variant", help="Which documents. Default: official; sample for baselines."),
     ] = None,
+    scoring: Annotated[
+        ScoringOption,
+        typer.Option("--scoring", help="clueplus-1 is ranked; clue-2024 is CLUE's arithmetic, for parity only."),
+    ] = ScoringOption.ours,
     base_url: Annotated[
         list[str] | None,
         typer.Option("--base-url", metavar="URL", help="A server's API, http://HOST:PORT/v1; repeatable."),
@@ -122,6 +129,7 @@ def evaluate(
         model=model,
         tasks=split_names(tasks),
         variant=variant.value if variant else None,
+        scoring=scoring.value,
         base_urls=base_url or (),
         backend=backend.value,
         replicas=replicas,

@@ -20,6 +20,13 @@ class VariantOption(StrEnum):
     sample = "sample"
 
 
+class ScoringOption(StrEnum):
+    """The scoring versions, for the command line."""
+
+    ours = "clueplus-1"
+    clue = "clue-2024"
+
+
 def complete_tasks(incomplete: str) -> list[str]:
     """Names of tasks and groups; the last of a comma-separated list is completed."""
     from clueplus.registry import Catalog

@@ -76,6 +76,7 @@ def _task_json(spec: Any) -> dict[str, Any]:
         "task_type": metadata.task_type,
         "shots": spec.num_fewshot,
         "components": metadata.components,
+        "scoring": metadata.scoring,
         "variants": {name: {"tier": v.tier, "licence": v.licence} for name, v in metadata.variants.items()},
         "superseded_by": metadata.superseded_by,
     }

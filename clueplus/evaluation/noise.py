@@ -74,7 +74,12 @@ def _pair(first: Run, second: Run) -> list[Flips]:
 
 
 def _check_same_work(first: Run, second: Run) -> None:
-    """Two runs are the same work when every answer was asked for with the same key."""
+    """Two runs are the same work when every answer was asked for with the same key, and scored alike."""
+    if first.record.scoring != second.record.scoring:
+        raise ClueplusError(
+            f"{first.folder} is scored as {first.record.scoring}, {second.folder} as {second.record.scoring}",
+            fix="clueplus score RUN --scoring gives both the same",
+        )
     a, b = ([(_place(item), item.response_key) for item in run.items] for run in (first, second))
     if sorted(a) != sorted(b):
         raise ClueplusError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from clueplus.files import slug as slug
 from clueplus.models.base import Api
-from clueplus.registry import VariantName
+from clueplus.registry import Scoring, VariantName
 
 if TYPE_CHECKING:
     from clueplus.evaluation.generate import Generation
@@ -46,6 +46,7 @@ class Options:
     vllm_command: str = "vllm"
     engine_args: str = ""
     attest: Path | None = None
+    scoring: Scoring = "clueplus-1"
     command: Sequence[str] = field(default_factory=tuple)
 
 

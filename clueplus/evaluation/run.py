@@ -19,6 +19,7 @@ from clueplus.evaluation.environment import environment
 from clueplus.evaluation.fit import fit
 from clueplus.evaluation.generate import Generation, generate
 from clueplus.evaluation.options import Options, Reporter, slug
+from clueplus.evaluation.parity import check_scoring
 from clueplus.evaluation.plan import Planner, Sampling
 from clueplus.evaluation.preflight import (
     check_data,
@@ -95,7 +96,8 @@ class _Job:
     @cached_property
     def tasks(self) -> list[LoadedTask]:
         """The tasks with their documents, loaded once for all repetitions."""
-        return load_tasks(self.specs, self.catalog, self.variant, Library.here(self.options.mirror))
+        options = self.options
+        return load_tasks(self.specs, self.catalog, self.variant, Library.here(options.mirror), options.scoring)
 
 
 def _prepare(options: Options, reporter: Reporter) -> _Job:
@@ -109,6 +111,7 @@ def _prepare(options: Options, reporter: Reporter) -> _Job:
     sampling = Sampling(options.samples, options.temperature).check()
     check_model(options, catalog, is_baseline(options.model))
     check_variant(specs, variant)
+    check_scoring(specs, options.scoring, catalog)
     restricted = [spec.name for spec in specs if spec.metadata.variants[variant].tier == "restricted"]
     data_use = read_data_use(options.attest) if options.attest else None
     check_destinations(options.base_urls, restricted, data_use)
@@ -155,6 +158,7 @@ def _one_run(job: _Job, make_model: Answerer, repeat: int, reporter: Reporter) -
         environment=environment(),
         model=model_record,
         variant=job.variant,
+        scoring=options.scoring,
         tasks=records,
         average=average(records),
         generation=_generation_record(answered, job),

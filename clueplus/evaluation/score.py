@@ -20,7 +20,6 @@ from clueplus.records.run import BaselineRecord, DataRecord, ItemRecord, Measure
 from clueplus.statistics import summary
 from clueplus.statistics.intervals import mean_of_means_interval
 
-SCORING = "clueplus-1"
 DEFAULT_REASONING = ("<think>", "</think>")
 _NOT_METRICS = frozenset({"score", "unscorable"})
 
@@ -36,7 +35,7 @@ def score_task(
     """The record of one task and its items.
 
     Args:
-        task: whose `process_results` and aggregations are used, as stock lm-eval would.
+        task: whose `process_results` and aggregations are used, as stock lm-eval would, or those of its parity module.
         requests: the plan of this task.
         answer: from a request to the stored answer.
         failures: by response key, why there is none.
@@ -55,7 +54,7 @@ def score_task(
         version=metadata.version,
         title=metadata.title,
         data=_data(task),
-        scoring=SCORING,
+        scoring=task.scoring,
         metric_models=_metric_models(task),
         shots=task.spec.num_fewshot,
         decoding=requests[0].decoding.record(),
@@ -68,7 +67,7 @@ def score_task(
         cut_prompts=len({item.index for item in items if item.cut}),
         score=_score(task, scored),
         components={name: _component(task, name, scored) for name in metadata.components},
-        beside={name: _beside(task, name, scored) for name in metadata.beside},
+        beside={name: _beside(task, name, scored) for name in task.beside},
         breakdowns={field: _breakdown(task, field, scored) for field in metadata.breakdowns},
         trivial_baseline=_trivial(task, requests),
         failures=dict(Counter(item.reason for item in items if item.reason)),
@@ -118,7 +117,7 @@ def _item(task: LoadedTask, request: Request, answer: Answer | None, failure: st
     result = _safely(task, document, answer.text)
     if isinstance(result, str):
         return ItemRecord(**common, outcome="infrastructure_error", reason=result)
-    beside = {k: float(v) for k, v in result.items() if k in metadata.beside}
+    beside = {k: float(v) for k, v in result.items() if k in task.beside}
     return ItemRecord(
         **common,
         outcome="unscorable" if result["unscorable"] else "scored",
@@ -150,7 +149,7 @@ def _score(task: LoadedTask, items: Sequence[ItemRecord]) -> Measure:
     lacking = _lacking(task, [item.components for item in items])
     if lacking:
         return Measure(value=None, n=len(items), reason=lacking)
-    value = task.aggregate("score")([item.components for item in items])
+    value = task.aggregate("score")([item.components for item in task.counted(items)])
     matrix = np.array(
         [[math.nan if item.components[n] is None else item.components[n] for n in names] for item in items]
     )
@@ -180,7 +179,7 @@ def _mean(task: LoadedTask, name: str, values: Sequence[float], clusters: Sequen
         return Measure(value=None, n=0, reason=_why_lacking(name))
     interval = mean_of_means_interval(np.array(values)[:, None], clusters)
     return Measure(
-        value=task.aggregate(name)(values),
+        value=task.aggregate(name)(task.counted(values)),
         n=len(values),
         low=interval.low,
         high=interval.high,
@@ -235,7 +234,7 @@ def _trivial(task: LoadedTask, requests: Sequence[Request]) -> BaselineRecord:
     _prepare(task, replies, requests)
     scored = [_safely(task, request.document, reply) for request, reply in zip(requests, replies, strict=True)]
     results = [result["score"] for result in scored if isinstance(result, dict)]
-    value = task.aggregate("score")(results) if results else math.nan
+    value = task.aggregate("score")(task.counted(results)) if results else math.nan
     if math.isnan(value):
         reason = _lacking(task, results) if results else "no item was scored"
         return BaselineRecord(name=model.name, score=Measure(value=None, n=len(results), reason=reason))

@@ -6,26 +6,33 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from clueplus.data import Library, Splits
 from clueplus.data.imported import read_manifest
 from clueplus.errors import ClueplusError, one_line, withhold_messages
+from clueplus.evaluation.parity import Parity, read_parity
 from clueplus.models import Decoding, Example, Pool
 from clueplus.models.base import Api, Prompt
 from clueplus.models.baselines import input_text
-from clueplus.registry import Catalog, TaskSpec, Variant, VariantName
+from clueplus.registry import Catalog, Scoring, TaskSpec, Variant, VariantName
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, repr=False)
 class LoadedTask:
-    """One task with the documents of one variant."""
+    """One task with the documents of one variant, and the scoring version that its answers get.
+
+    `parity` is None where that is the task's own, "clueplus-1".
+    """
 
     spec: TaskSpec
     variant_name: VariantName
     splits: Splits
     lm_task: Any
     sources: Mapping[str, str]
+    parity: Parity | None = None
 
     @property
     def name(self) -> str:
@@ -38,9 +45,19 @@ class LoadedTask:
         return self.spec.metadata.variants[self.variant_name]
 
     @property
+    def scoring(self) -> Scoring:
+        """The scoring version."""
+        return "clue-2024" if self.parity else "clueplus-1"
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What is reported beside the column: nothing in CLUE."""
+        return () if self.parity else tuple(self.spec.metadata.beside)
+
+    @property
     def measures(self) -> tuple[str, ...]:
         """The components of the column, and what is reported beside them."""
-        return (*self.spec.metadata.components, *self.spec.metadata.beside)
+        return (*self.spec.metadata.components, *self.beside)
 
     @property
     def decoding(self) -> Decoding:
@@ -89,8 +106,13 @@ class LoadedTask:
         return str(self.lm_task.doc_to_target(document))
 
     def score(self, document: Mapping[str, Any], text: str) -> dict[str, Any]:
-        """The task's `process_results` on one answer."""
-        return dict(self.lm_task.process_results(document, [text]))
+        """The `process_results` of the task, or of its parity module, on one answer."""
+        process_results = self.parity.process_results if self.parity else self.lm_task.process_results
+        return dict(process_results(document, [text]))
+
+    def counted(self, items: Sequence[Item]) -> Sequence[Item]:
+        """The items as a mean takes them: each once, or as CLUE's lists hold them."""
+        return self.parity.counted(items) if self.parity else items
 
     def aggregate(self, metric: str) -> Callable[[Sequence[Any]], float]:
         """lm-eval's aggregation of one metric over the items that have it."""
@@ -105,11 +127,17 @@ class LoadedTask:
         return Pool(metadata, examples)
 
 
-def load_tasks(specs: Sequence[TaskSpec], catalog: Catalog, variant: VariantName, library: Library) -> list[LoadedTask]:
-    """The tasks with their documents, in the order of `specs`.
+def load_tasks(
+    specs: Sequence[TaskSpec],
+    catalog: Catalog,
+    variant: VariantName,
+    library: Library,
+    scoring: Scoring = "clueplus-1",
+) -> list[LoadedTask]:
+    """The tasks with their documents, in the order of `specs`, to be scored in the version `scoring`.
 
     Raises:
-        ClueplusError: data is absent or changed, or lm-eval refuses a task.
+        ClueplusError: data is absent or changed, lm-eval refuses a task, or a task lacks that scoring.
     """
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     from lm_eval.tasks import TaskManager
@@ -133,7 +161,8 @@ def load_tasks(specs: Sequence[TaskSpec], catalog: Catalog, variant: VariantName
             what = type(error).__name__ + ("" if restricted else f": {one_line(str(error))}")
             raise ClueplusError(f"{spec.path}: lm-eval can't build the task: {what}") from error
         splits = Splits(lm_task.dataset["test"], lm_task.dataset["fewshot"])
-        loaded.append(LoadedTask(spec, variant, splits, lm_task, _sources(spec, variant, library)))
+        parity = read_parity(spec) if scoring == "clue-2024" else None
+        loaded.append(LoadedTask(spec, variant, splits, lm_task, _sources(spec, variant, library), parity))
     return loaded
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clueplus.exchange.lm_eval_export import check_complete, measures
+from clueplus.exchange.lm_eval_export import check_exportable, measures
 from clueplus.exchange.names import public_name
 from clueplus.files import canonical_json, sha256, slug
 from clueplus.records.run import ItemRecord, Measure, ModelRecord, RunRecord, TaskRecord
@@ -60,9 +60,9 @@ def to_every_eval_ever(record: RunRecord, items: Sequence[ItemRecord], specs: Ma
         specs: the tasks that are known here, for the address of their data.
 
     Raises:
-        ClueplusError: the run is incomplete, so it is no result.
+        ClueplusError: the run is incomplete, so it is no result, or scored for parity only.
     """
-    check_complete(record)
+    check_exportable(record)
     model = _model_id(record.model)
     seconds = str(int(record.created.timestamp()))
     # The same run makes the same files: the identifier is of the content, in the form of a random one.

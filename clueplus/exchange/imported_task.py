@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from clueplus.errors import StoreError
+from clueplus.exchange.lm_eval_export import SCORING
 from clueplus.exchange.lm_eval_file import LmEvalResults
 from clueplus.exchange.lm_eval_samples import SamplesFile, items_of
 from clueplus.files import sha256
@@ -71,7 +72,7 @@ def imported_task(
         version=metadata.version,
         title=metadata.title,
         data=_data(results, spec, variant, file),
-        scoring="clueplus-1",
+        scoring=SCORING,
         shots=results.shots[name],
         decoding=decoding,
         prompts=sha256("".join(item.prompt_hash for item in items)) if items else None,

@@ -10,6 +10,7 @@ from pathlib import Path
 import clueplus
 from clueplus.errors import StoreError
 from clueplus.exchange.imported_task import ImportedTask, LeftOutError, imported_task
+from clueplus.exchange.lm_eval_export import SCORING
 from clueplus.exchange.lm_eval_file import LmEvalResults, read_results
 from clueplus.exchange.lm_eval_samples import SamplesFile, read_samples
 from clueplus.exchange.names import public_name
@@ -117,6 +118,7 @@ def _record(path: Path, results: LmEvalResults, tasks: list[ImportedTask], left_
             reasoning=("", ""),
         ),
         variant=_one_variant(path, tasks),
+        scoring=SCORING,
         tasks=[task.record for task in tasks],
         average=_average(tasks),
         generation=None,

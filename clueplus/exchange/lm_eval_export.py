@@ -8,11 +8,14 @@ from typing import Any
 from clueplus.errors import ClueplusError
 from clueplus.exchange.names import public_name
 from clueplus.records.run import Measure, RunRecord, TaskRecord
+from clueplus.registry import Scoring
 
 # lm-eval writes this where it computed no standard error, and its table shows it as it is. It writes NaN, which is no
 # JSON, for an aggregation without a value.
 NOT_AVAILABLE = "N/A"
 FILTER = "none"
+# The scoring of a task's own `process_results`, which stock lm-eval runs too.
+SCORING: Scoring = "clueplus-1"
 # The top-level key for what lm-eval's form has no place for; its own tools read the keys they know.
 MORE = "clueplus"
 
@@ -21,9 +24,9 @@ def to_lm_eval(record: RunRecord) -> dict[str, Any]:
     """The record in the form of lm-eval's results JSON; no path, host or command of this machine is in it.
 
     Raises:
-        ClueplusError: the run is incomplete, so it is no result.
+        ClueplusError: the run is incomplete, so it is no result, or scored by another version than `SCORING`.
     """
-    check_complete(record)
+    check_exportable(record)
     tasks = record.tasks
     name = public_name(record.model.name)
     return {
@@ -58,12 +61,17 @@ def to_lm_eval(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def check_complete(record: RunRecord) -> None:
-    """Raises when a record is not a result: nobody else's format could say so."""
+def check_exportable(record: RunRecord) -> None:
+    """Raises when a record is no result, or is scored for parity with published numbers: other forms can't say so."""
     if record.status == "incomplete":
         raise ClueplusError(
             f"the run is incomplete, so it is no result to hand on: {record.reason}",
             fix="mend the cause and run its command again",
+        )
+    if record.scoring != SCORING:
+        raise ClueplusError(
+            f"the run is scored by {record.scoring}, whose numbers would pass for those of {SCORING}",
+            fix=f"export the record that {SCORING} scored",
         )
 
 

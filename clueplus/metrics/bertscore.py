@@ -57,9 +57,10 @@ def _identity(folder: Path, layer: int) -> str:
 
 
 def bertscore_f1(prediction: str, reference: str) -> float | None:
-    """BERTScore F1 of one pair, in [-1, 1] (in practice 0.3 to 1), without rescaling; None where it can't be computed.
+    """BERTScore F1 of one pair, in [0, 1] (in practice 0.3 to 1), without rescaling; None where it can't be computed.
 
-    An empty prediction or reference scores 0. Pairs seen before are remembered; see `prepare`.
+    An empty prediction or reference scores 0, and so does a pair whose precision or recall is no positive cosine: there
+    the harmonic mean is no mean, and has no bounds. Pairs seen before are remembered; see `prepare`.
     """
     if bertscore_missing():
         return None
@@ -142,7 +143,7 @@ class _Encoder:
         """One (tokens, hidden) tensor of unit vectors a text, with the special tokens at both ends."""
         torch = self.torch
         encoded = self.tokenizer(
-            [text.strip() for text in texts],
+            [_encodable(text.strip()) for text in texts],
             padding=True,
             truncation=True,
             max_length=self.max_length,
@@ -172,9 +173,14 @@ class _Encoder:
             similarity = prediction @ reference.T
             precision = similarity.max(dim=1).values[1:-1].mean().item()
             recall = similarity.max(dim=0).values[1:-1].mean().item()
-            f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+            f1 = 2 * precision * recall / (precision + recall) if min(precision, recall) > 0 else 0.0
             scores.append(min(f1, 1.0))  # rounding makes a cosine of 1 a little more
         return scores
+
+
+def _encodable(text: str) -> str:
+    """A text without lone surrogates, which an answer may hold as half of an emoji and no tokenizer takes."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _tokenizer(folder: Path) -> Any:

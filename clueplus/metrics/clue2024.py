@@ -8,18 +8,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from clueplus.metrics.concepts import concepts_missing, find_concepts
+
+Item = TypeVar("Item")
 
 # No U, and two digits: misses U07 and the categories C4A, C7A, C7B, D3A, M1A, O9A and Z3A, 389 billable codes of 2021.
 _NARROW_CODE = re.compile(r"\b[A-TV-Z][0-9]{2}(?:\.?[0-9A-Z]{1,4})?\b")
 _LONGHEALTH_CHOICE = re.compile(r"The correct answer is (\w):")
 
 
-def first_counts_twice(values: Sequence[float]) -> float | None:
-    """The mean of the values with the first one in it twice; None without values. Ours: the mean.
+def first_twice(items: Sequence[Item]) -> list[Item]:
+    """The items with the first one in them twice: what CLUE's means of MedNLI and MeDiSumCode are over.
 
-    CLUE starts each list of results with the first result and then appends that one again, for MedNLI and MeDiSumCode.
+    CLUE starts each list of results with the first result and then appends that one again. Ours: each item once.
     """
-    return (values[0] + sum(values)) / (len(values) + 1) if values else None
+    return [*items[:1], *items]
+
+
+def printed(fraction: float) -> str:
+    """A mean as CLUE writes it to its result files: two decimals of a fraction, so steps of a whole point.
+
+    No score here is rounded, in either version: CLUE's published tables are not (14.46), and a column that is a mean of
+    rounded components can be off by half a point. This is for comparing with such a file.
+    """
+    return f"{fraction:.2f}"
 
 
 def mednli_is_correct(answer: str, gold: str) -> bool:
@@ -64,6 +78,15 @@ def set_f1(predicted: Collection[str], gold: Collection[str]) -> float:
     """F1 of two sets, 0 also where both are empty: CLUE's UMLS F1. Ours: None where both are empty, see `counts`."""
     common = len(set(predicted) & set(gold))
     return _f1(common / len(set(predicted)), common / len(set(gold))) if common else 0.0
+
+
+def umls_f1(prediction: str, reference: str) -> float | None:
+    """`set_f1` of the concepts of two texts; None only where no extractor is here.
+
+    Raises:
+        ClueplusError: the term table or the linker can't be loaded.
+    """
+    return None if concepts_missing() else set_f1(*find_concepts([prediction, reference]))
 
 
 def longhealth_gold(options: Mapping[str, str], correct: str) -> str | None:

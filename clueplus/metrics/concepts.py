@@ -60,11 +60,6 @@ def concept_score(predicted: AbstractSet[str], reference: AbstractSet[str]) -> C
     return ConceptScore(precision, recall, 2 * shared / (len(predicted) + len(reference)))
 
 
-def concept_f1_clue_2024(predicted: AbstractSet[str], reference: AbstractSet[str]) -> float:
-    """F1 with the arithmetic of CLUE (eval/utils.py, commit 2de4314c): as ours, but 0 where both sets are empty."""
-    return concept_score(predicted, reference).f1 or 0.0
-
-
 def concepts_missing() -> str | None:
     """Why UMLS F1 can't be computed here, as one line with the fix; None when it can."""
     chosen = os.environ.get(CONCEPTS_VARIABLE)

@@ -7,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from clueplus.errors import StoreError
 from clueplus.files import write_atomic
-from clueplus.registry import Tier, VariantName
+from clueplus.registry import Scoring, Tier, VariantName
 
 SCHEMA_VERSION = 1
 # Above this share of infrastructure errors in one task, the run is not a result.
@@ -90,7 +90,7 @@ class TaskRecord(_Strict):
     version: int
     title: str
     data: DataRecord
-    scoring: str
+    scoring: Scoring
     metric_models: dict[str, str] = {}
     shots: int
     decoding: dict[str, Any]
@@ -164,6 +164,9 @@ class RunRecord(_Strict):
 
     `imported` is None for a run of our own. How the answers of an imported one came about is not known: it has no
     `generation`, and its `clueplus` is the version that imported it.
+
+    `scoring` is the version of every task and so of the average: what is not "clueplus-1" is for parity with published
+    numbers, and neither ranked nor compared with it.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -177,10 +180,17 @@ class RunRecord(_Strict):
     environment: dict[str, str]
     model: ModelRecord
     variant: VariantName
+    scoring: Scoring = "clueplus-1"
     tasks: list[TaskRecord]
     average: Measure
     generation: GenerationRecord | None
     imported: ImportRecord | None = None
+
+    @model_validator(mode="after")
+    def _one_scoring(self) -> RunRecord:
+        if any(task.scoring != self.scoring for task in self.tasks):
+            raise ValueError(f"a task is not scored as {self.scoring}, which the run says of all")
+        return self
 
 
 RECORD_NAME = "run.json"

@@ -2,12 +2,22 @@
 
 from clueplus.registry.catalog import Catalog, content_folder
 from clueplus.registry.model_spec import ModelSpec
-from clueplus.registry.task_spec import GroupSpec, SourceFile, TaskMetadata, TaskSpec, Tier, Variant, VariantName
+from clueplus.registry.task_spec import (
+    GroupSpec,
+    Scoring,
+    SourceFile,
+    TaskMetadata,
+    TaskSpec,
+    Tier,
+    Variant,
+    VariantName,
+)
 
 __all__ = [
     "Catalog",
     "GroupSpec",
     "ModelSpec",
+    "Scoring",
     "SourceFile",
     "TaskMetadata",
     "TaskSpec",

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Tier = Literal["sample", "open", "restricted"]
 VariantName = Literal["official", "open", "sample"]
+Scoring = Literal["clueplus-1", "clue-2024"]
 FieldType = Literal["str", "int", "list[str]", "str?"]
 
 
@@ -90,6 +91,7 @@ class TaskMetadata(_Strict):
     `components` are averaged without weights into the task's column; `beside` are reported next to it. `breakdowns`
     are document fields by which the column is also shown. `cluster` is the document field that makes items dependent
     (a patient, a note, a code). `input` is the document field in which `baseline:nearest` looks for similar examples.
+    `scoring` names the scoring versions: "clueplus-1" is what the YAML declares, "clue-2024" is in `clue2024.py`.
     """
 
     version: int = Field(ge=1)
@@ -107,7 +109,7 @@ class TaskMetadata(_Strict):
     input: str
     reference: str
     fields: dict[str, FieldType]
-    scoring: list[Literal["clueplus-1", "clue-2024"]] = Field(min_length=1)
+    scoring: list[Scoring] = Field(min_length=1)
     trivial_baseline: Literal["majority", "lead", "nearest"]
     lead: Lead
     overlong: Overlong = Overlong()
@@ -116,6 +118,8 @@ class TaskMetadata(_Strict):
 
     @model_validator(mode="after")
     def _fields_exist(self) -> TaskMetadata:
+        if "clueplus-1" not in self.scoring:
+            raise ValueError("scoring lacks 'clueplus-1'")
         if self.fields.get("id") != "str":
             raise ValueError("fields lacks 'id: str'")
         for role, name in {"cluster": self.cluster, "input": self.input, "reference": self.reference}.items():

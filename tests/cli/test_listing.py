@@ -17,6 +17,7 @@ def test_tasks_list_as_json(cli: Cli) -> None:
     listed = json.loads(cli("tasks", "list", "--json").out)
     assert listed["groups"]["clueplus_open"] == ["meqsum", "medec", "aci_bench", "icd10cm"]
     assert {task["name"]: task["shots"] for task in listed["tasks"]}["medec"] == 2
+    assert {task["name"] for task in listed["tasks"] if "clue-2024" in task["scoring"]} >= {"mednli", "sdoh"}
 
 
 def test_tasks_show_gives_the_card_and_the_pinned_sources(cli: Cli) -> None:

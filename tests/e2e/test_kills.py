@@ -11,33 +11,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from clueplus.models.server import Server
 from clueplus.records.run import RunRecord
-from tests.support.tiny_model import build_tiny_model
-from tests.support.vllm_server import EXACT, cpu_environment, vllm_command, vllm_missing, vllm_server
+from tests.support.vllm_server import EXACT, cpu_environment, vllm_command
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3000)]
 
 LIMIT, CONCURRENCY = 30, 4
 KILLS = 5 if os.environ.get("CLUEPLUS_ALL_KILLS") else 1
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    missing = vllm_missing()
-    if missing and not os.environ.get("CLUEPLUS_REQUIRE_VLLM"):
-        pytest.skip(missing)
-    assert not missing, missing
-    folder = tmp_path_factory.mktemp("kills")
-    # Both a served name and a folder's name, so that the same store serves an endpoint and a checkpoint.
-    model = build_tiny_model(folder / "tiny")
-    with vllm_server(model, max_model_len=8192, log=folder / "log") as running:
-        yield running
 
 
 def start(folder: Path, mirror: Path, *more: object) -> subprocess.Popen[str]:
@@ -102,7 +87,7 @@ def test_the_harness_is_killed_together_with_its_server(server: Server, data_mir
     undisturbed = finished(start(tmp_path / "a", data_mirror, "--model", "tiny", "--base-url", server.base_url))
     own = (
         *("--model", server.served.weights, "--vllm-command", *vllm_command()),
-        *("--engine-args", " ".join(["--max-model-len", "8192", *EXACT])),
+        *("--engine-args", " ".join(["--max-model-len", "32768", *EXACT])),
     )
     kept = 0
     for point in points(seed=2, kills=KILLS):
@@ -126,7 +111,7 @@ def test_the_server_is_killed(server: Server, data_mirror: Path, tmp_path: Path)
     undisturbed = finished(start(tmp_path / "a", data_mirror, "--model", "tiny", "--base-url", server.base_url))
     own = (
         *("--model", server.served.weights, "--vllm-command", *vllm_command()),
-        *("--engine-args", " ".join(["--max-model-len", "8192", *EXACT])),
+        *("--engine-args", " ".join(["--max-model-len", "32768", *EXACT])),
     )
     process, kept = start(tmp_path / "b", data_mirror, *own), 0
     for number, point in enumerate(points(seed=3, kills=KILLS)):

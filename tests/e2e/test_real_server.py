@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,26 +14,12 @@ import pytest
 from clueplus.models.server import Server
 from clueplus.records.run import RunRecord, read_run
 from tests.support.tiny_encoder import build_tiny_bert
-from tests.support.tiny_model import build_tiny_model
-from tests.support.vllm_server import EXACT, cpu_environment, vllm_command, vllm_missing, vllm_server
+from tests.support.vllm_server import EXACT, cpu_environment, vllm_command
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 LIMIT = 4
 TASKS = ("meqsum", "medec", "aci_bench", "icd10cm")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    missing = vllm_missing()
-    if missing and not os.environ.get("CLUEPLUS_REQUIRE_VLLM"):
-        pytest.skip(missing)
-    assert not missing, missing
-    folder = tmp_path_factory.mktemp("server")
-    model = build_tiny_model(folder / "model")
-    # The server's settings make an answer independent of what else is asked: two clients get the same bits.
-    with vllm_server(model, max_model_len=32768, log=folder / "log") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -139,12 +124,10 @@ def test_a_prompt_too_long_for_the_server_is_told(server: Server, data_mirror: P
 def test_a_killed_server_costs_nothing(server: Server, data_mirror: Path, tmp_path: Path) -> None:
     """`evaluate` serves the checkpoint itself; its server is killed outright, and the run ends as if it was not."""
     undisturbed = read_run(evaluate(server, tmp_path / "a", data_mirror, "--tasks", "icd10cm"))
-    checkpoint = tmp_path / "tiny"
-    checkpoint.symlink_to(server.served.weights)
     (tmp_path / "b").mkdir()
     command = clueplus(
-        "evaluate", "--model", checkpoint, "--variant", "official", "--tasks", "icd10cm", "--limit", LIMIT, "--json",
-        "--concurrency", 1, "--attempts", 2, "--vllm-command", *vllm_command(),
+        "evaluate", "--model", server.served.weights, "--variant", "official", "--tasks", "icd10cm", "--limit", LIMIT,
+        "--json", "--concurrency", 1, "--attempts", 2, "--vllm-command", *vllm_command(),
         "--engine-args", " ".join(["--max-model-len", "32768", *EXACT]),
     )  # fmt: skip
     environment = {**os.environ, **cpu_environment(), "CLUEPLUS_DATA_MIRROR": str(data_mirror)}
@@ -152,7 +135,7 @@ def test_a_killed_server_costs_nothing(server: Server, data_mirror: Path, tmp_pa
     process = subprocess.Popen(
         command, cwd=tmp_path / "b", env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    store = tmp_path / "b" / "results" / "model" / "responses.jsonl"
+    store = tmp_path / "b" / "results" / "tiny" / "responses.jsonl"
     while process.poll() is None and not (store.exists() and store.stat().st_size):
         time.sleep(0.01)
     for child in children(process.pid):

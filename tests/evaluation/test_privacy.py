@@ -105,8 +105,10 @@ def test_a_full_run_leaves_restricted_text_in_the_restricted_folder_only(watched
         assert len(server.requests) == 40
         assert CANARY in json.dumps(server.requests), "the canaries were really asked"
         again = watched("score", next((ran.folder / "work" / "results" / "fake").glob("2*")))
-    assert (ran.code, again.code) == (0, 0), ran.err + again.err
-    assert ran.leaks() == again.leaks() == []
+        parity = watched("score", next((ran.folder / "work" / "results" / "fake").glob("2*")), "--scoring", "clue-2024")
+    assert (ran.code, again.code, parity.code) == (0, 0, 0), ran.err + again.err + parity.err
+    assert len(list((ran.folder / "work" / "results" / "fake").glob("2*-clue-2024/run.json"))) == 1
+    assert ran.leaks() == again.leaks() == parity.leaks() == []
     assert ran.addresses <= set(LOOPBACK)
     stores = [path for path in (ran.folder / "data" / "restricted").rglob("*") if "answers" in path.parts]
     kept = [path for path in stores if path.is_file()]

@@ -152,3 +152,11 @@ def test_an_incomplete_run_is_not_handed_on(ours: Recorded) -> None:
         to_lm_eval(record)
     with pytest.raises(ClueplusError, match="no result to hand on: medec"):
         to_every_eval_ever(record, ours.items, CATALOG.tasks)
+
+
+def test_numbers_for_parity_do_not_pass_for_ours(ours: Recorded) -> None:
+    record = ours.record.model_copy(update={"scoring": "clue-2024"})
+    with pytest.raises(ClueplusError, match="scored by clue-2024"):
+        to_lm_eval(record)
+    with pytest.raises(ClueplusError, match="scored by clue-2024"):
+        to_every_eval_ever(record, ours.items, CATALOG.tasks)

@@ -4,7 +4,7 @@ import importlib.util
 import json
 import random
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -265,6 +265,32 @@ def test_identical_texts_score_one_and_never_more(model: Path, text: str) -> Non
 )
 def test_a_text_without_tokens_scores_zero(model: Path, prediction: str, reference: str) -> None:
     assert bertscore_f1(prediction, reference) == 0.0
+
+
+@needs_torch
+@pytest.mark.parametrize("build", [build_tiny_bert, build_tiny_roberta])
+def test_half_an_emoji_is_a_text_like_any_other(
+    build: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with one_thread():
+        monkeypatch.setenv(bertscore.MODEL_VARIABLE, str(build(tmp_path)))
+        prepare(["fever \ud83d", "\udfff"], ["fever", "fever"])
+        assert bertscore_f1("fever \ud83d", "fever") == bertscore_f1("fever ?", "fever")
+        assert 0 <= (bertscore_f1("\udfff", "fever") or 0) <= 1
+
+
+@needs_torch
+def test_a_harmonic_mean_of_unlike_signs_is_0_and_not_far_outside_its_range(model: Path) -> None:
+    import torch
+
+    encoder = bertscore._encoder(model, LAYERS)
+    # Precision 1, recall -0.9: the formula gives -18.
+    angle = torch.acos(torch.tensor(-0.9))
+    near = [float(torch.cos(angle)), float(torch.sin(angle))]
+    vectors = {"p": torch.tensor([near, [-1.0, 0.0], near]), "r": torch.tensor([[-1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]])}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoder, "_embedded", lambda texts, batch_size: vectors)
+        assert encoder.f1([("p", "r")]) == [0.0]
 
 
 @needs_torch

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from clueplus.errors import ClueplusError
 from clueplus.metrics import concepts
+from clueplus.metrics.clue2024 import set_f1
 from clueplus.metrics.concepts import (
     CONCEPTS_VARIABLE,
     NO_CONCEPTS,
     ConceptScore,
-    concept_f1_clue_2024,
     concept_score,
     concepts_identity,
     concepts_missing,
@@ -67,7 +67,7 @@ def test_precision_is_of_the_prediction_and_recall_of_the_reference() -> None:
 
 def test_no_concept_on_either_side_is_no_score_but_0_in_clue() -> None:
     assert concept_score(set(), set()) == ConceptScore(None, None, None, NO_CONCEPTS)
-    assert concept_f1_clue_2024(set(), set()) == 0.0
+    assert set_f1(set(), set()) == 0.0
     assert concept_score({"a"}, set()) == ConceptScore(0.0, None, 0.0, None)
     assert concept_score(set(), {"a"}) == ConceptScore(None, 0.0, 0.0, None)
 
@@ -79,7 +79,7 @@ def test_f1_is_the_harmonic_mean(predicted: frozenset[str], reference: frozenset
         precision, recall = found.precision or 0.0, found.recall or 0.0
         expected = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
         assert found.f1 == pytest.approx(expected)
-        assert found.f1 == concept_f1_clue_2024(predicted, reference) == concept_score(reference, predicted).f1
+        assert found.f1 == concept_score(reference, predicted).f1 == pytest.approx(set_f1(predicted, reference))
 
 
 @given(st.text(alphabet="ab ;\n", max_size=20), st.text(alphabet="ab ;\n", max_size=20))

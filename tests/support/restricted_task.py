@@ -39,7 +39,7 @@ metadata:
   input: note
   reference: answer
   fields: {id: str, patient: str, note: str, answer: str, ward: str, kind: str}
-  scoring: [clueplus-1]
+  scoring: [clueplus-1, clue-2024]
   trivial_baseline: majority
   lead: {constant: "yes"}
   overlong: {policy: cut_middle, field: note}
@@ -87,6 +87,7 @@ def write_restricted_task(folder: Path, data_folder: Path, count: int = 40, **op
     task.mkdir(parents=True)
     (task / f"{NAME}.yaml").write_text(_YAML)
     (task / f"{NAME}.py").write_text(_CODE)
+    (task / "clue2024.py").write_text(_CODE)
     made = documents(count + 2, **options)
     write_imported(
         data_folder, NAME, "official", {"test": made[:-2], "fewshot": made[-2:]}, sources={"notes.csv": "0" * 64}
