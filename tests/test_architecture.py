@@ -24,7 +24,7 @@ LEVELS = [
     {"data"},
     {"models"},
     {"evaluation"},
-    {"comparison"},
+    {"comparison", "exchange"},
     {"gate"},
     {"cli"},
     {"__main__"},
@@ -35,6 +35,7 @@ NARROW = {
     "records": {"errors", "files", "registry"},
     "comparison": {"errors", "files", "registry", "statistics", "records", "plots"},
     "gate": {"errors", "files", "registry", "statistics", "records", "plots", "comparison"},
+    "exchange": {"errors", "files", "registry", "metrics", "statistics", "records", "data"},
 }
 # What the code of a task may use of the house.
 TASK_ROOMS = {"data", "metrics", "errors"}

@@ -47,7 +47,7 @@ def servers() -> Iterator[list[FakeServer]]:
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout, so that a command that writes content writes it there."""
     folder = tmp_path_factory.mktemp("sandbox")
-    for name in ("clueplus", "tasks", "models", "training", "leaderboard", "tools"):
+    for name in ("clueplus", "tasks", "models", "training", "leaderboard", "tools", "results"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     build_tiny_model(folder / "checkpoint")
     pairs_file(folder)

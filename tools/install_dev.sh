@@ -98,6 +98,12 @@ fi
 "$venv/bin/uv" pip install --quiet --python "$python" "${packages[@]}"
 if [ "$want_vllm" = yes ]; then step "installed clueplus[dev,hf], torch, vLLM (CPU)"; else step "installed clueplus[dev,hf], torch"; fi
 
+# The schema files that exports are validated against. The package asks for a newer Python and for other versions than ours,
+# so it lies apart, without what it requires: tests read its schemas and run its validator.
+"$venv/bin/uv" pip install --quiet --no-deps --python "$python" --python-version 3.12 \
+  --target "$venv/share/every-eval-ever" "every-eval-ever==0.3.0"
+step "put every-eval-ever's schema files apart"
+
 # What every start of the command imports: compiled now, so that it starts quickly even where Python may not write
 # compiled modules (PYTHONDONTWRITEBYTECODE). Compiling all packages would take minutes.
 python="$(cd "$venv/bin" && pwd)/python"

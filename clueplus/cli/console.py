@@ -103,7 +103,7 @@ def show_run(run: Run) -> None:
         f"avg {record.scoring}" if parity else "average", str(average.n), _percent(average), "", "", "", "", ""
     )
     console.print(table)
-    for host in record.generation.retired:
+    for host in record.generation.retired if record.generation else []:
         console.print(f"  [yellow]-[/] {escape(host)} was lost; the others answered", highlight=False, soft_wrap=True)
     for task in record.tasks:
         console.print(_details(task), highlight=False, soft_wrap=True)
@@ -128,7 +128,7 @@ def _row(task: TaskRecord) -> list[str]:
         interval,
         f"{baseline.name.removeprefix('baseline:')} {_percent(baseline.score)}",
         _count(task.outcomes["unscorable"]),
-        _count(task.truncated),
+        "" if task.truncated is None else _count(task.truncated),
         _count(task.outcomes["infrastructure_error"]),
     ]
 

@@ -48,6 +48,10 @@ def score(
         ClueplusError: the run, its store or its data are not there or have changed; or a task lacks the scoring.
     """
     folder, old, old_items = read_run(run)
+    for recorded in old.tasks:
+        if recorded.no_items:
+            why = f"{folder}: no items of {recorded.name}: {recorded.no_items}"
+            raise StoreError(why, fix="evaluate the model instead")
     scoring = scoring or old.scoring
     catalog = Catalog(tasks_dirs)
     specs = _chosen(catalog, old, only)
@@ -109,6 +113,8 @@ def _beside(folder: Path, scoring: Scoring) -> Path:
 
 def _stores(folder: Path, record: RunRecord) -> Stores:
     generation = record.generation
+    if generation is None:
+        raise StoreError(f"{folder}: an imported run has no stored answers", fix="evaluate the model instead")
     restricted = generation.restricted_store
     return Stores(
         ResponseStore(folder / generation.store),

@@ -85,7 +85,11 @@ class BaselineRecord(_Strict):
 
 
 class TaskRecord(_Strict):
-    """One task of a run. `documents` are items, `outcomes` count answers: `samples` of each."""
+    """One task of a run. `documents` are items, `outcomes` count answers: `samples` of each.
+
+    `no_items` is the reason why `items.jsonl` has none of this task's items: then nothing here can be paired with
+    another run. `prompts` and `truncated` are None where an imported record can't tell.
+    """
 
     name: str
     version: int
@@ -95,12 +99,12 @@ class TaskRecord(_Strict):
     metric_models: dict[str, str] = {}
     shots: int
     decoding: dict[str, Any]
-    prompts: str
+    prompts: str | None
     documents: int
     samples: int = 1
     limit: int | None
     outcomes: dict[Outcome, int]
-    truncated: int
+    truncated: int | None
     cut_prompts: int = 0
     score: Measure
     components: dict[str, Measure]
@@ -108,13 +112,17 @@ class TaskRecord(_Strict):
     breakdowns: dict[str, dict[str, Measure]]
     trivial_baseline: BaselineRecord
     failures: dict[str, int] = {}
+    no_items: str | None = None
 
 
 class ModelRecord(_Strict):
-    """Which model answered, through which API, on which hosts. `reasoning` are the marks of what is no answer."""
+    """Which model answered, through which API, on which hosts.
+
+    `reasoning` are the marks of what is no answer; empty where nothing was taken out of the answers of an imported run.
+    """
 
     name: str
-    kind: Literal["baseline", "endpoint", "transformers"]
+    kind: Literal["baseline", "endpoint", "transformers", "imported"]
     api: str
     identity: dict[str, dict[str, Any]]
     hosts: list[str] = []
@@ -143,8 +151,24 @@ class GenerationRecord(_Strict):
     data_use: dict[str, Any] | None = None
 
 
+class ImportRecord(_Strict):
+    """The files of another harness that a record was made from: `sha256` is of its results, `samples` of those by task.
+
+    `left_out` are tasks of the file that the record lacks, with the reason.
+    """
+
+    source: Literal["lm-eval"]
+    version: str | None
+    sha256: str
+    samples: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+
+
 class RunRecord(_Strict):
     """One run. `status` is "incomplete" when infrastructure errors were too many for it to count as a result.
+
+    `imported` is None for a run of our own. How the answers of an imported one came about is not known: it has no
+    `generation`, and its `clueplus` is the version that imported it.
 
     `scoring` is the version of every task and so of the average: what is not "clueplus-1" is for parity with published
     numbers, and neither ranked nor compared with it.
@@ -164,7 +188,8 @@ class RunRecord(_Strict):
     scoring: Scoring = "clueplus-1"
     tasks: list[TaskRecord]
     average: Measure
-    generation: GenerationRecord
+    generation: GenerationRecord | None
+    imported: ImportRecord | None = None
 
     @model_validator(mode="after")
     def _one_scoring(self) -> RunRecord:
