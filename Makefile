@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO_VENV ?= .venv-demo
 
-.PHONY: help demo test lint types bench clean
+.PHONY: help demo test lint types bench results clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -32,6 +32,9 @@ bench: ## Seconds and memory beside the peers'
 	$(VENV)/bin/python benchmarks/client.py
 	$(VENV)/bin/python benchmarks/long_prompts.py
 	$(VENV)/bin/python benchmarks/real_server.py
+
+results: ## Evaluate the baselines on the open tasks and write their records into results/
+	$(VENV)/bin/python tools/publish_baselines.py
 
 clean: ## Remove what the targets above made
 	rm -rf $(VENV) $(DEMO_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
