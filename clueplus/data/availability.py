@@ -32,8 +32,9 @@ def availability(spec: TaskSpec, variant: VariantName, library: Library) -> Avai
         extra = extra if extra and not extra_installed(extra) else None
         present = is_imported(library.folder, spec.name, variant)
         install = f"pip install 'clueplus[{extra}]', then " if extra else ""
-        make = f"rewrite {spec.name} --model MODEL" if declared.imported.access == "rebuilt" else f"import {spec.name} PATH"
-        return Availability(present, [], extra, None if present else f"{install}clueplus data {make}")
+        rebuilt = declared.imported.access == "rebuilt"
+        how = f"rewrite {spec.name} --model MODEL" if rebuilt else f"import {spec.name} PATH"
+        return Availability(present, [], extra, None if present else f"{install}clueplus data {how}")
     absent = [source.file for source in declared.sources if library.place(source) is None]
     return Availability(not absent, absent, fix=f"clueplus data fetch {spec.name}" if absent else None)
 
