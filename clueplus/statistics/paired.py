@@ -160,7 +160,9 @@ class _Evidence:
     def __init__(self, baseline: Floats, candidate: Floats, groups: Clusters, sides: tuple[Column, Column]) -> None:
         self.m, self.n = groups.number, len(baseline)
         self.delta = sides[1].score - sides[0].score
-        self.variance = sandwich_variance(groups.sums(sides[1].influence - sides[0].influence), self.n)
+        sums = groups.sums(sides[1].influence - sides[0].influence)
+        self.variance = sandwich_variance(sums, self.n)
+        self.skewness = float((sums**3).sum() / max(float((sums**2).sum()), 1e-100) ** 1.5)
         self.pairs = candidate - baseline  # NaN unless both sides have the value
         self.same_mask = bool((np.isnan(baseline) == np.isnan(candidate)).all())
         values = np.concatenate([baseline[~np.isnan(baseline)], candidate[~np.isnan(candidate)]])
@@ -181,8 +183,8 @@ class _Evidence:
         if self.variance <= _NOTHING**2:  # clusters that differ inside and agree as wholes
             return (self.rare, "exact, rare differences") if self.fractions else None
         if not self.fractions:
-            return Student(self.delta, math.sqrt(self.variance), min(self.m - 1, self.off)), "t" + suffix
-        student = Student(self.delta, math.sqrt(self.variance), min(self.m - 1, self.off), -1.0, 1.0)
+            return Student(self.delta, math.sqrt(self.variance), min(self.m - 1, self.off), self.skewness), "t" + suffix
+        student = Student(self.delta, math.sqrt(self.variance), min(self.m - 1, self.off), self.skewness, -1.0, 1.0)
         return Closer(student, self.rare), "t" + suffix
 
     def _tango(self) -> Tango:
