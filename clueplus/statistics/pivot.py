@@ -33,8 +33,8 @@ class Student(NamedTuple):
     """Student's t around an estimate, corrected for skewness and cut at the edges of what is possible.
 
     The statistic T = (estimate - shift) / se of skewed data is skewed the other way: where a few large losses make the
-    mean, its lower bound would be too high twice as often as claimed. Hall's cubic g(T) = T + a T^2 / 3 + a^2 T^3 / 27 +
-    a / 6 removes that to second order, rises everywhere and has a closed inverse.
+    mean, its lower bound would be too high twice as often as claimed. Hall's cubic
+    g(T) = T + a T^2 / 3 + a^2 T^3 / 27 + a / 6 removes that to second order, rises everywhere and has a closed inverse.
 
     skewness: a, of the estimate: that of the clusters over the root of their number, sum(s^3) / sum(s^2)^1.5 for the
     cluster sums s of influences.
