@@ -40,9 +40,9 @@ def mean_of_means_interval(values: Floats, clusters: Sequence[Hashable], confide
 
     Source: Wilson, JASA 22:209, 1927; Korn and Graubard, Survey Methodology 24:193, 1998 (effective sample size).
     """
-    kept = ~np.isnan(values).all(axis=1)
+    kept = np.flatnonzero((~np.isnan(values)).any(axis=1))
     values = values[kept]
-    groups = find_clusters(label for label, keep in zip(clusters, kept.tolist(), strict=True) if keep)
+    groups = find_clusters(clusters[row] for row in kept.tolist())
     if groups.number < 2:
         return Interval(None, None, "none", "one item or one cluster has no interval")
     column = linearise(values)

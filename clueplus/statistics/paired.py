@@ -109,9 +109,9 @@ def paired_difference(
     baseline, candidate = np.asarray(baseline, dtype=np.float64), np.asarray(candidate, dtype=np.float64)
     if baseline.ndim != 2 or baseline.shape != candidate.shape or len(clusters) != len(baseline):
         raise ValueError(f"{baseline.shape} against {candidate.shape} with {len(clusters)} cluster labels")
-    kept = ~(np.isnan(baseline) & np.isnan(candidate)).all(axis=1)
+    kept = np.flatnonzero((~np.isnan(baseline) | ~np.isnan(candidate)).any(axis=1))
     baseline, candidate = baseline[kept], candidate[kept]
-    groups = find_clusters(label for label, keep in zip(clusters, kept.tolist(), strict=True) if keep)
+    groups = find_clusters(clusters[row] for row in kept.tolist())
     size = {"n": len(baseline), "clusters": groups.number}
     if not len(baseline):
         return no_difference(None, "no item has a score", **size)
@@ -158,19 +158,22 @@ def _evidence(baseline: Floats, candidate: Floats, groups: Clusters, first: Colu
     found = evidence_of_mean(second.score - first.score, sums, len(baseline), common, size, limits)
     if found is None or common.at == groups.number or not (same and np.isin(values, (0.0, 1.0)).all()):
         return found
-    return found._replace(pivot=_tango(candidate - baseline, sums), method="Tango" + _clustered(sums, baseline))
+    tango = _tango(candidate - baseline, sums)
+    method = "Tango, cluster-robust" if groups.number < len(baseline) else "Tango"
+    return found._replace(pivot=tango, method=method) if tango else found
 
 
-def _tango(pairs: Floats, sums: Floats) -> Tango:
-    """Tango's pivot for `pairs` (items, components) of -1, 0 and 1 whose influences have these cluster sums."""
+def _tango(pairs: Floats, sums: Floats) -> Tango | None:
+    """Tango's pivot for `pairs` (items, components) of -1, 0 and 1 whose influences have these cluster sums.
+
+    None where components are each of one value, so that nothing varies.
+    """
     column, m, n = linearise(pairs), len(sums), len(pairs)
     discordance = float(np.nanmean(np.abs(pairs), axis=0).mean())
     # Without clusters the correction m / (m - 1) is undone, so that one component gives Tango's own interval.
     variance = sandwich_variance(sums, n) * (1 if m < n else (m - 1) / m)
     # Clusters that agree by chance are no evidence for more pairs than there are.
     variance = max(variance, column.independent_variance)
+    if variance <= NOTHING**2:
+        return None
     return Tango(column.score, discordance, (discordance - column.score**2) / variance, m - 1 if m < n else math.inf)
-
-
-def _clustered(sums: Floats, values: Floats) -> str:
-    return ", cluster-robust" if len(sums) < len(values) else ""
