@@ -174,6 +174,10 @@ def test_less_than_two_clusters_have_a_reason_instead(items: int, reason: str) -
     assert found.reason == reason
 
 
+def test_a_missing_value_leaves_no_interval() -> None:
+    assert cluster_bootstrap(np.array([0.1, np.nan, 0.3]), "abc").reason == "an item has no value"
+
+
 def test_labels_are_one_an_item_and_studentising_is_for_means() -> None:
     with pytest.raises(ValueError, match="3 items, 2 labels"):
         cluster_bootstrap(np.zeros(3), "ab")

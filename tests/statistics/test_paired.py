@@ -420,6 +420,8 @@ def test_clusters_that_agree_by_chance_are_no_evidence_for_more_pairs_than_there
             "no value in the candidate's component 2",
         ),
         (np.full((3, 1), np.nan), np.zeros((3, 1)), "abc", None, "no value in the baseline's component 1"),
+        (column([0.1, 0.2]), column([0.1, math.inf]), "ab", None, "a score is infinite"),
+        (column([-math.inf, 0.2]), column([0.1, 0.2]), "ab", None, "a score is infinite"),
     ],
 )
 def test_what_does_not_exist_has_a_reason_instead(
