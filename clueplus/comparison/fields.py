@@ -16,7 +16,7 @@ _ABSENT = "none"
 
 @dataclass(frozen=True)
 class Differing:
-    """A field of two records that is not the same; `task` is None for a field of the whole run. Hashes are shortened."""
+    """A field of two records that is not the same; `task` is None for one of the whole run. Hashes are shortened."""
 
     field: str
     baseline: str
@@ -83,12 +83,12 @@ def of_the_model(baseline: Run, candidate: Run, tasks: list[str]) -> tuple[Diffe
     two checkpoints of one family must hear of it, because then a changed template is a changed experiment.
     """
     found = []
-    templates = [_templates(run.record.model, tasks) for run in (baseline, candidate)]
-    if "baseline" not in (baseline.record.model.kind, candidate.record.model.kind) and templates[0] != templates[1]:
-        found.append(Differing("template", *templates))
-    stops = [repr(run.record.model.stop) for run in (baseline, candidate)]
-    if stops[0] != stops[1]:
-        found.append(Differing("stop", *stops))
+    a, b = baseline.record.model, candidate.record.model
+    template, other = _templates(a, tasks), _templates(b, tasks)
+    if "baseline" not in (a.kind, b.kind) and template != other:
+        found.append(Differing("template", template, other))
+    if a.stop != b.stop:
+        found.append(Differing("stop", str(a.stop), str(b.stop)))
     return tuple(found)
 
 

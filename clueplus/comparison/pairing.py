@@ -110,5 +110,5 @@ def _check_cut(item: ItemRecord, other: ItemRecord, task: str) -> None:
     """A prompt differs because it was cut to another length, or because it is another prompt."""
     if item.cut == other.cut:
         document = f"(document {item.document_hash[:12]})"
-        prompts = (f"{answer.prompt_hash[:12]} {document}" for answer in (item, other))
-        raise NotComparableError(Differing("prompts", *prompts, task))
+        one, another = (f"{answer.prompt_hash[:12]} {document}" for answer in (item, other))
+        raise NotComparableError(Differing("prompts", one, another, task))

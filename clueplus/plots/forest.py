@@ -55,9 +55,9 @@ def forest(rows: Sequence[Row], *, title: str, unit: str, below: str, above: str
     scale = _Scale(rows)
     height = _TOP + _ROW * len(rows) + _AXIS
     bottom = height - _AXIS
+    look = 'class="forest" font-family="system-ui, sans-serif" font-size="13" fill="currentColor"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="forest" role="img" width="100%" height="{height}"'
-        ' font-family="system-ui, sans-serif" font-size="13" fill="currentColor">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="100%" height="{height}" {look}>',
         f"<title>{_text(title)}</title><desc>{_text(describe(rows, unit))}</desc>",
         *(_gridline(scale, tick, bottom) for tick in scale.ticks),
         *(part for number, row in enumerate(rows) for part in _row(scale, row, _TOP + _ROW * number)),

@@ -10,10 +10,14 @@ from tests.support.runs import make_run, make_task
 VALUES = {"medec": [0.0, 1.0]}
 
 
+def check(baseline: Run, candidate: Run) -> None:
+    check_runs(baseline, candidate)
+    check_tasks(baseline, candidate, "medec")
+
+
 def refusal(baseline: Run, candidate: Run) -> Differing:
     with pytest.raises(NotComparableError) as caught:
-        check_runs(baseline, candidate)
-        check_tasks(baseline, candidate, "medec")
+        check(baseline, candidate)
     return caught.value.differing
 
 
@@ -32,8 +36,7 @@ def decoding(**values: Any) -> dict[str, Any]:
 
 def test_two_runs_of_the_same_work_are_comparable() -> None:
     one, other = make_run(VALUES, name="one"), make_run(VALUES, name="other")
-    check_runs(one, other)
-    check_tasks(one, other, "medec")
+    check(one, other)
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def make_run(
                     "name": name,
                     "kind": "endpoint",
                     "api": "chat",
-                    "identity": {task: served for task in items},
+                    "identity": dict.fromkeys(items, served),
                     "reasoning": ("<think>", "</think>"),
                     **dict(model_fields or {}),
                 }
