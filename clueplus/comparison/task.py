@@ -138,10 +138,14 @@ def _named(difference: Difference, names: Sequence[str], before: Array, after: A
         return difference
     lacking = [
         f"{name} has no value in {'either run' if a and b else 'the baseline' if a else 'the candidate'}"
-        for name, a, b in zip(names, np.isnan(before).all(axis=0), np.isnan(after).all(axis=0), strict=True)
+        for name, a, b in zip(names, _empty(before), _empty(after), strict=True)
         if a or b
     ]
     return replace(difference, reason="; ".join(lacking))
+
+
+def _empty(values: Array) -> list[bool]:
+    return [bool(np.isnan(column).all()) for column in values.T]
 
 
 def _changes(pairs: Sequence[Pair]) -> Changes:
