@@ -214,6 +214,7 @@ def _rare(baseline: Floats, candidate: Floats, groups: Clusters, size: float) ->
     unlike = groups.sums(missing.any(axis=1).astype(np.float64)) > 0
     means = np.round(groups.sums(raw) / present, 9)
     values, counts = np.unique(means[~unlike], return_counts=True)
-    common = float(values[counts.argmax()]) if len(values) else 0.0
+    # Of several that are as common, none is preferred: the interval must not depend on the direction.
+    common = float(values[counts == counts.max()].mean()) if len(values) else 0.0
     below, above = int(((means < common) | unlike).sum()), int(((means > common) | unlike).sum())
     return Rare(common, below, above, groups.number, -1.0, 1.0, size)

@@ -114,7 +114,13 @@ def test_one_item_or_one_cluster_has_a_difference_without_interval(clusters: lis
 @pytest.mark.parametrize(("first", "second"), [([None, None], [1.0, 1.0]), ([1.0, None], [None, 1.0])])
 def test_without_a_pair_there_is_no_difference_and_a_reason(first: list[float | None], second: object) -> None:
     found = compared(first, second, task_fields={"components": {"accuracy": {"value": None, "n": 0}}})
-    assert (found.n, found.clusters, found.baseline, found.candidate, found.difference.delta) == (0, 0, None, None, None)
+    assert (found.n, found.clusters, found.baseline, found.candidate, found.difference.delta) == (
+        0,
+        0,
+        None,
+        None,
+        None,
+    )
     assert (found.changes, found.p, found.sign_flip, found.mcnemar) == (None, None, None, None)
     assert found.difference.reason == "no item has a score"
 
