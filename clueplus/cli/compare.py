@@ -13,6 +13,7 @@ from clueplus.errors import ClueplusError
 
 if TYPE_CHECKING:
     from clueplus.comparison.several import Several
+    from clueplus.records.run import Run
 
 HELP = """Compare runs, item by item: what changed, and how sure that is.
 
@@ -47,6 +48,8 @@ def compare(
 
     found = [read_run(run) for run in runs]
     several = compare_all(found, split_names(tasks or []))
+    if html:
+        _write_page(several, found, html)
     if as_json:
         from clueplus.comparison.as_json import as_json as plain_values
 
@@ -59,13 +62,22 @@ def compare(
         show(several)
 
 
+def _write_page(several: Several, runs: list[Run], path: Path) -> None:
+    from clueplus.comparison.page import page
+    from clueplus.evaluation.shown_answers import shown_answers
+    from clueplus.files import write_atomic
+
+    write_atomic(path, page(several, [shown_answers(run) for run in runs]))
+    typer.echo(f"page: {path}", err=True)
+
+
 def show(several: Several) -> None:
     """Tables and notes, on standard output."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from clueplus.comparison.tables import notes, tables
+    from clueplus.comparison.tables import notes, summary, tables
     from clueplus.comparison.wording import legend
 
     console = Console()
@@ -75,9 +87,11 @@ def show(several: Several) -> None:
         console.print(escape(shown.title), style="bold", highlight=False)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for number, heading in enumerate(shown.headings):
-            table.add_column(escape(heading), justify="right" if number else "left", no_wrap=True)
+            table.add_column(escape(heading), justify="left" if number < shown.words else "right", no_wrap=True)
         for row in shown.rows:
             table.add_row(*map(escape, row))
         console.print(table)
+    if len(several.runs) == 2:
+        console.print(escape(summary(several.pairs[0, 1])), highlight=False, soft_wrap=True)
     for note in notes(several):
         console.print(f"  [yellow]-[/] {escape(note)}", highlight=False, soft_wrap=True)

@@ -23,12 +23,13 @@ from clueplus.comparison.wording import (
 
 
 class Table(NamedTuple):
-    """Text in rows; the first column is words, the others are numbers. The last `footers` rows sum up the others."""
+    """Text in rows: `words` columns of words, then numbers; the last `footers` rows sum up the others."""
 
     title: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     footers: int = 0
+    words: int = 1
 
 
 def tables(several: Several) -> list[Table]:
@@ -58,6 +59,36 @@ def of_pair(comparison: Comparison, baseline: str = "A", candidate: str = "B") -
         rows=(*map(_task, comparison.tasks), mean),
         footers=1,
     )
+
+
+def summary(comparison: Comparison, baseline: str = "A", candidate: str = "B") -> str:
+    """The comparison in words: the mean, and how many tasks are shown to be better or worse."""
+    settled = [task.difference.delta for task in comparison.tasks if task.p_holm is not None and task.p_holm < ALPHA]
+    better = sum(delta is not None and delta > 0 for delta in settled)
+    worse = len(settled) - better
+    tasks = (
+        f"{candidate} is shown to be better on {better} and worse on {worse} of {len(comparison.tasks)} tasks"
+        f" (p < {ALPHA}, Holm)."
+    )
+    macro = comparison.macro
+    if macro.delta is None:
+        return f"There is no mean of all tasks. {tasks}"
+    side = "above" if macro.delta >= 0 else "below"
+    mean = f"{candidate} is {abs(100 * macro.delta):.1f} points {side} {baseline} in the mean"
+    if macro.low is None or macro.high is None:
+        return f"{mean}, without an interval. {tasks}"
+    settles = "not settled" if macro.low <= 0 <= macro.high else "settled"
+    return f"{mean} (95% interval {interval(macro)}: {settles}). {tasks}"
+
+
+def components(comparison: Comparison) -> Table:
+    """The parts of each column."""
+    rows = [
+        (plain(task.task), plain(name), points(difference.delta), interval(difference), str(difference.n))
+        for task in comparison.tasks
+        for name, difference in task.components.items()
+    ]
+    return Table("components", ("task", "component", "delta", "95% interval", "n"), tuple(rows), words=2)
 
 
 def mean_scores(comparison: Comparison) -> tuple[float | None, float | None]:
@@ -90,12 +121,12 @@ def _scores(several: Several, names: Sequence[str]) -> Table:
         best = several.best(task)
         cells = (percent(score) + (" *" if number in best else "") for number, score in enumerate(scores))
         rows.append((plain(task), *cells))
-    return Table("scores (* best, or not shown to be worse)", ("task", *names), tuple(rows))
+    return Table("Scores (* best, or not shown to be worse)", ("task", *names), tuple(rows))
 
 
 def _matrix(several: Several, names: Sequence[str]) -> Table:
     rows = [(name, *(_ahead(several, row, column) for column in range(len(names)))) for row, name in enumerate(names)]
-    title = f"mean difference: the row's run less the column's (* p < {ALPHA}, Holm)"
+    title = f"Mean difference: the row's run less the column's (* p < {ALPHA}, Holm)"
     return Table(title, ("", *names), tuple(rows))
 
 
@@ -135,9 +166,11 @@ def as_markdown(several: Several) -> str:
     parts = [*(f"- {markdown(line)}" for line in legend(several.runs)), ""]
     for table in tables(several):
         parts.append(f"**{markdown(table.title)}**\n")
-        align = [":--", *("--:" for _ in table.headings[1:])]
+        align = [":--" if column < table.words else "--:" for column in range(len(table.headings))]
         lines = (table.headings, *table.rows)
         head, *body = ("| " + " | ".join(map(markdown, cells)) + " |" for cells in lines)
         parts += [head, "| " + " | ".join(align) + " |", *body, ""]
+    if len(several.runs) == 2:
+        parts += [markdown(summary(several.pairs[0, 1])), ""]
     parts += [f"- {markdown(note)}" for note in notes(several)]
     return "\n".join(parts).rstrip() + "\n"
