@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clueplus.cli.shared import Json, complete_tasks, print_json, split_names
+from clueplus.cli.shared import Json, complete_tasks, print_json, read_runs, split_names
 from clueplus.errors import ClueplusError
 
 if TYPE_CHECKING:
@@ -46,9 +46,8 @@ def compare(
     if as_json and markdown:
         raise ClueplusError("--json and --markdown both print to standard output", fix="choose one")
     from clueplus.comparison.several import compare_all
-    from clueplus.records.run import read_run
 
-    found = [read_run(run) for run in runs]
+    found = read_runs(runs)
     several = compare_all(found, _members(tasks or []))
     if html:
         _write_page(several, found, html)
