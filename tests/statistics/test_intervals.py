@@ -71,7 +71,7 @@ TENS = np.repeat(np.arange(12), 10).tolist()
 
 
 def few_clusters(rng: np.random.Generator) -> Matrix:
-    """Right or wrong in twelve clusters of ten with one rate each: a normal quantile covers in 91%."""
+    """Right or wrong in twelve clusters of ten with one rate each: a normal quantile covers in 93.3%."""
     rates = rng.uniform(0.2, 0.8, 12)
     return (rng.random((12, 10)) < rates[:, None]).reshape(-1, 1).astype(float)
 
