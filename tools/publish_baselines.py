@@ -11,9 +11,9 @@ from pathlib import Path
 
 from clueplus.cli.console import ConsoleReporter, show_run
 from clueplus.evaluation.options import Options
-from clueplus.evaluation.run import Run, evaluate
+from clueplus.evaluation.run import evaluate
 from clueplus.files import slug
-from clueplus.records.run import write_run
+from clueplus.records.run import Run, write_run
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 BASELINES = ("baseline:majority", "baseline:lead", "baseline:nearest")

@@ -109,7 +109,6 @@ def import_results(
     answers in the samples are hashed, and not kept.
     """
     from clueplus.cli.console import show_run
-    from clueplus.evaluation.run import Run
     from clueplus.exchange.importing import import_lm_eval
     from clueplus.registry import Catalog
 
@@ -117,7 +116,7 @@ def import_results(
     if as_json:
         print_json(found.record.model_dump(mode="json"))
         return
-    show_run(Run(found.folder, found.record, found.items))
+    show_run(found)
     for task in found.record.tasks:
         if task.no_items:
             typer.echo(

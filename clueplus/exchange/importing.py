@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,9 +17,9 @@ from clueplus.files import slug
 from clueplus.records.run import (
     RECORD_NAME,
     ImportRecord,
-    ItemRecord,
     Measure,
     ModelRecord,
+    Run,
     RunRecord,
     write_run,
 )
@@ -28,16 +27,7 @@ from clueplus.registry import Catalog, VariantName
 from clueplus.statistics import summary
 
 
-@dataclass(frozen=True)
-class Imported:
-    """An imported run: its folder and what was written there."""
-
-    folder: Path
-    record: RunRecord
-    items: list[ItemRecord]
-
-
-def import_lm_eval(path: Path, samples: Sequence[Path], results_dir: Path, catalog: Catalog) -> Imported:
+def import_lm_eval(path: Path, samples: Sequence[Path], results_dir: Path, catalog: Catalog) -> Run:
     """Records a run of stock lm-eval on tasks of the catalog.
 
     Args:
@@ -62,7 +52,7 @@ def import_lm_eval(path: Path, samples: Sequence[Path], results_dir: Path, catal
         raise StoreError(f"{path} is already imported: {folder}", fix="remove that folder to import it again")
     items = [item for task in tasks for item in task.items]
     write_run(folder, record, items)
-    return Imported(folder, record, items)
+    return Run(folder, record, items)
 
 
 def _by_task(results: LmEvalResults, files: Sequence[SamplesFile]) -> dict[str, SamplesFile]:
