@@ -5,18 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from clueplus.exchange.importing import Imported, import_lm_eval
+from clueplus.exchange.importing import import_lm_eval
+from clueplus.records.run import Run
 from clueplus.registry import Catalog
 from tests.exchange.conftest import Recorded
 
 
 @pytest.fixture(scope="module")
-def imported(stock: Path, tmp_path_factory: pytest.TempPathFactory) -> Imported:
+def imported(stock: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     (results,) = stock.glob("results_*.json")
     return import_lm_eval(results, sorted(stock.glob("samples_*")), tmp_path_factory.mktemp("in"), Catalog())
 
 
-def test_the_items_are_those_of_our_own_run(imported: Imported, ours: Recorded) -> None:
+def test_the_items_are_those_of_our_own_run(imported: Run, ours: Recorded) -> None:
     assert len(imported.items) == len(ours.items) == 29
     known_here_only = {"response_key", "truncated", "prompt_tokens", "completion_tokens"}
     assert [item.model_dump(exclude=known_here_only) for item in imported.items] == [
@@ -25,7 +26,7 @@ def test_the_items_are_those_of_our_own_run(imported: Imported, ours: Recorded) 
     assert {item.outcome for item in imported.items} == {"scored", "unscorable"}
 
 
-def test_the_numbers_are_those_of_our_own_run(imported: Imported, ours: Recorded) -> None:
+def test_the_numbers_are_those_of_our_own_run(imported: Run, ours: Recorded) -> None:
     for theirs, own in zip(imported.record.tasks, ours.record.tasks, strict=True):
         assert theirs.outcomes == own.outcomes
         assert theirs.documents == own.documents
@@ -40,7 +41,7 @@ def test_the_numbers_are_those_of_our_own_run(imported: Imported, ours: Recorded
             assert (found.low, found.high) == pytest.approx((measure.low, measure.high), abs=1e-9)
 
 
-def test_all_that_a_comparison_asks_for_is_the_same(imported: Imported, ours: Recorded) -> None:
+def test_all_that_a_comparison_asks_for_is_the_same(imported: Run, ours: Recorded) -> None:
     theirs, own = imported.record, ours.record
     assert (theirs.variant, theirs.model.api, theirs.status) == (own.variant, own.model.api, own.status)
     for task, mine in zip(theirs.tasks, own.tasks, strict=True):
@@ -51,7 +52,7 @@ def test_all_that_a_comparison_asks_for_is_the_same(imported: Imported, ours: Re
         assert task.data.tier == mine.data.tier
 
 
-def test_a_record_says_that_it_is_imported_and_what_it_does_not_know(imported: Imported) -> None:
+def test_a_record_says_that_it_is_imported_and_what_it_does_not_know(imported: Run) -> None:
     record = imported.record
     assert record.imported is not None
     assert (record.imported.source, record.imported.version) == ("lm-eval", "0.4.13")
@@ -60,7 +61,7 @@ def test_a_record_says_that_it_is_imported_and_what_it_does_not_know(imported: I
     assert all(task.truncated is None and task.trivial_baseline.score.value is None for task in record.tasks)
 
 
-def test_no_text_of_the_samples_is_kept(imported: Imported, stock: Path) -> None:
+def test_no_text_of_the_samples_is_kept(imported: Run, stock: Path) -> None:
     written = "".join(path.read_text() for path in imported.folder.iterdir())
     assert str(stock) not in written
     assert "127.0.0.1" not in written
