@@ -132,6 +132,7 @@ def make_run(
                 }
             ),
             "variant": "official",
+            "scoring": records[0].scoring if records else "clueplus-1",
             "tasks": records,
             "average": Measure(value=None, n=len(records)),
             "generation": GenerationRecord(
