@@ -105,6 +105,9 @@ def test_a_bound_excludes_a_shift_exactly_when_its_p_value_is_below_alpha(
         assert (p.greater < alpha) == (lower > shift)
     if abs(upper - shift) > 1e-9:
         assert (p.less < alpha) == (upper < shift)
+    at_lower, at_upper = difference.one_sided_p(lower), difference.one_sided_p(upper)
+    assert lower < -1 + 1e-9 or at_lower.greater == pytest.approx(alpha, abs=1e-6)  # type: ignore[union-attr]
+    assert upper > 1 - 1e-9 or at_upper.less == pytest.approx(alpha, abs=1e-6)  # type: ignore[union-attr]
     assert difference.two_sided_p(shift) == min(1.0, 2 * min(p))
 
 
@@ -179,6 +182,11 @@ def test_a_component_that_only_some_items_have_weighs_as_much_as_one_that_all_ha
     of_candidate = np.array([0.3, 0.4, 0.9, 0.1]) / 2 - 1.7 / 8 + np.array([0, 0.0, 0.4, -0.4]) * 2 / 3
     influence = of_candidate - of_baseline
     assert difference.se == pytest.approx(math.sqrt((influence**2).sum() / 16 * 4 / 3))
+
+
+def test_without_gaps_an_items_influence_is_its_difference() -> None:
+    baseline, candidate = np.array([[0.1, 0.3], [0.5, 0.5]]), np.array([[0.2, 0.7], [0.5, 0.1]])
+    assert paired_influence(baseline, candidate) == pytest.approx([0.25, -0.2])
 
 
 def test_clusters_are_summed_before_they_are_squared() -> None:
@@ -381,6 +389,22 @@ def test_two_losses_are_no_worse_than_if_they_had_been_as_large_as_can_be() -> N
     assert difference.one_sided_p(-0.07).greater == pytest.approx(stats.binom.cdf(2, 100, 0.07))  # type: ignore[union-attr]
 
 
+def test_two_gains_are_no_better_than_if_they_had_been_as_large_as_can_be() -> None:
+    difference = paired_difference(column([0.1] * 100), column([0.1] * 98 + [0.9, 1.0]), range(100))
+    assert difference.upper(0.05) == pytest.approx(stats.beta.ppf(0.95, 3, 98))
+    assert difference.one_sided_p(0.07).less == pytest.approx(stats.binom.cdf(2, 100, 0.07))  # type: ignore[union-attr]
+
+
+def test_skewed_differences_have_halls_bounds() -> None:
+    losses = np.linspace(0.01, 0.5, 30) ** 2
+    difference = paired_difference(column([0.9] * 30), column(0.9 - losses), range(30))
+    a = -stats.skew(losses) / math.sqrt(30)
+    for bound, alpha in ((difference.lower(0.05), 0.05), (difference.upper(0.05), 0.95)):
+        assert bound is not None
+        t = (-losses.mean() - bound) / stats.sem(losses)
+        assert t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6 == pytest.approx(-stats.t.ppf(alpha, 29))
+
+
 def test_answers_that_change_within_clusters_only_are_no_certainty() -> None:
     baseline, candidate = column([0.0, 1.0] * 30), column([1.0, 0.0] * 30)
     difference = paired_difference(baseline, candidate, np.repeat(np.arange(30), 2).tolist())
@@ -414,12 +438,14 @@ def test_clusters_that_agree_by_chance_are_no_evidence_for_more_pairs_than_there
         (column([0.2, 0.4]), column([0.5, 0.5]), "aa", 0.2, "one item or one cluster has no interval"),
         (
             np.array([[0.1, 0.2]] * 3),
-            np.array([[0.1, np.nan]] * 3),
+            np.array([[0.1, np.nan], [np.nan, np.nan], [0.2, np.nan]]),
             "abc",
             None,
             "no value in the candidate's component 2",
         ),
         (np.full((3, 1), np.nan), np.zeros((3, 1)), "abc", None, "no value in the baseline's component 1"),
+        (column([0.1, 0.2]), column([0.1, math.inf]), "ab", None, "a score is infinite"),
+        (column([-math.inf, 0.2]), column([0.1, 0.2]), "ab", None, "a score is infinite"),
     ],
 )
 def test_what_does_not_exist_has_a_reason_instead(
