@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from clueplus.errors import ClueplusError
+from clueplus.gate.judge import judge_runs
 from clueplus.gate.policy import DEFAULT_POLICY, Policy, read_policy
-from clueplus.gate.run import judge_runs
 from clueplus.gate.verdict import Status, Verdict
 from clueplus.records.run import Run
 from clueplus.statistics.binomial import failure_rate
@@ -128,9 +128,8 @@ def calibrated_policy(source: Path | None, found: Calibration, when: str) -> str
     kept = _without_block(path.read_text(encoding="utf-8"), "noise")
     lines = [f"noise:  # measured by clueplus gate calibrate on {when}; points"]
     for movement in found.movements:
-        reason = f"largest difference of {len(found.runs)} A/A runs, {when}; standard deviation " + (
-            f"{100 * movement.deviation:.3g} points"
-        )
+        spread = f"standard deviation {100 * movement.deviation:.3g} points"
+        reason = f"largest difference of {len(found.runs)} A/A runs, {when}; {spread}"
         # Rounded up: a floor below what was seen would not be one.
         points = -(-movement.largest * 100_000 // 1) / 1000
         lines.append(f"  {movement.task}: {{points: {points:g}, reason: {reason!r}}}")
@@ -148,7 +147,7 @@ def _without_block(text: str, key: str) -> str:
         if node.value == key:
             # A block's end mark stands on the next key's line; comments between belong to what follows.
             last = value.end_mark.line
-            end = min([start for start in starts[number + 1 :]] or [len(lines)])
+            end = min([*starts[number + 1 :], len(lines)])
             stop = min(end, last + (1 if value.flow_style and value.end_mark.column else 0))
             return "".join(lines[: node.start_mark.line] + lines[stop:])
     return text

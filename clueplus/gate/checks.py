@@ -15,6 +15,7 @@ from clueplus.gate.evidence import Evidence
 from clueplus.gate.points import points
 from clueplus.gate.policy import AVERAGE, Policy, Target, TaskPolicy, ZeroTolerance
 from clueplus.gate.verdict import Check, CheckKind, Effect
+from clueplus.records.run import Outcome
 from clueplus.statistics.binomial import failure_bound
 
 CheckStanding = Literal["holds", "broken", "undecided"]
@@ -33,11 +34,11 @@ class Score:
     value: float | None
     low: float | None = None
     high: float | None = None
-    outcomes: Mapping[str, int] | None = None
+    outcomes: Mapping[Outcome, int] | None = None
     right: Mapping[str, bool] = field(default_factory=dict)
     groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def share(self, outcome: str) -> float | None:
+    def share(self, outcome: Outcome) -> float | None:
         """The share of answers with this outcome."""
         if self.outcomes is None or not sum(self.outcomes.values()):
             return None
@@ -84,7 +85,12 @@ def judge(low: float | None, high: float | None, required: float) -> CheckStandi
 
 
 def _check(
-    kind: CheckKind, subject: str, standing: CheckStanding, text: str, task: TaskPolicy | None = None, **numbers: float | None
+    kind: CheckKind,
+    subject: str,
+    standing: CheckStanding,
+    text: str,
+    task: TaskPolicy | None = None,
+    **numbers: float | None,
 ) -> Check:
     effect = "none" if task is not None and task.tier == "advisory" else _EFFECT[standing]
     return Check(kind=kind, subject=subject, standing=standing, effect=effect, text=text, **numbers)
@@ -145,7 +151,9 @@ def _unpaired(known: Evidence) -> float | None:
     return known.unpaired / (known.pairs + known.unpaired)
 
 
-def _target(target: Target, candidate: Mapping[str, Score], row: Mapping[str, float], *, official: bool) -> Iterator[Check]:
+def _target(
+    target: Target, candidate: Mapping[str, Score], row: Mapping[str, float], *, official: bool
+) -> Iterator[Check]:
     for place in target.on:
         required = sum(row.values()) / len(row) if place == AVERAGE else row.get(place)
         score = candidate.get(place, Score(None))

@@ -40,7 +40,8 @@ def decide(policy: Policy, tasks: Mapping[str, Evidence], average: Evidence | No
     """
     adjusted = _adjusted(policy, tasks, average)
     judged = [_task(policy, name, evidence, adjusted.get(name)) for name, evidence in tasks.items()]
-    return Decision(average and _average(policy, average, adjusted[AVERAGE]), judged)
+    mean = None if average is None else _average(policy, average, adjusted[AVERAGE])
+    return Decision(mean, judged)
 
 
 def overall(effects: Iterable[Effect], *, decided: bool) -> Status:
@@ -74,8 +75,7 @@ def _adjusted(policy: Policy, tasks: Mapping[str, Evidence], average: Evidence |
     if not family:
         return {}
     adjusted = holm([1.0 if e.p is None else e.p for e in family.values()])
-    pairs = zip(family.items(), adjusted, strict=True)
-    return {name: None if e.p is None else float(p) for (name, e), p in pairs}
+    return {name: None if e.p is None else p for (name, e), p in zip(family.items(), adjusted, strict=True)}
 
 
 def _task(policy: Policy, name: str, evidence: Evidence, adjusted: float | None) -> Difference:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clueplus.gate.verdict import EvidenceKind
@@ -33,3 +34,9 @@ class Evidence:
     work: str | None = None
     advice: str | None = None
     reason: str | None = None
+
+
+def mean_of(values: Sequence[float | None]) -> float | None:
+    """The mean, None as soon as one is missing."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None

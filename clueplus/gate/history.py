@@ -102,7 +102,8 @@ def find_drift(verdicts: Sequence[Verdict], anchor: str | None = None) -> list[D
         if start is None:
             known = {name for step in steps for name in names(step.baseline)}
             raise ClueplusError(
-                f"--anchor {anchor}: no chain of verdicts leads from it to the newest one", fix=did_you_mean(anchor, known)
+                f"--anchor {anchor}: no chain of verdicts leads from it to the newest one",
+                fix=did_you_mean(anchor, known),
             )
         steps = steps[start:]
     return [_drift(found, steps) for found in steps[-1].tasks] if steps else []

@@ -103,7 +103,7 @@ class ZeroTolerance(_Strict):
 
 
 class NoiseFloor(_Strict):
-    """How far the score of one task moves, in points, when nothing was changed; written by `clueplus gate calibrate`."""
+    """How far, in points, the score of one task moves when nothing was changed; `clueplus gate calibrate` writes it."""
 
     points: float = Points
     reason: str = Field(min_length=1)

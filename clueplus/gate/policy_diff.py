@@ -14,7 +14,7 @@ _RANK = {"critical": 2.0, "supporting": 1.0, "advisory": 0.0}
 
 
 class Change(BaseModel):
-    """One key that differs from the reference. `where` is its place in the file; `reason` is given when it is looser."""
+    """One key that differs from the reference. `where` is its place in the file; what is looser has a `reason`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -67,10 +67,7 @@ def _number(
     """A change of one number. No number at all is the loosest: no limit, no floor."""
     if after == before:
         return
-    if after is None or before is None:
-        looser = after is None
-    else:
-        looser = (after > before) == more_is_looser
+    looser = after is None if after is None or before is None else (after > before) == more_is_looser
     yield _change(where, _text(before), _text(after), looser, reason)
 
 
@@ -93,9 +90,7 @@ def _defaults(policy: Policy, reference: Policy) -> Iterator[Change]:
     if new.tier != old.tier:
         yield _change("defaults.tier", old.tier, new.tier, _RANK[new.tier] < _RANK[old.tier], reason)
     yield from _number("defaults.margin", new.margin, old.margin, reason, more_is_looser=True)
-    yield from _number(
-        "defaults.relative_floor", new.relative_floor, old.relative_floor, reason, more_is_looser=False
-    )
+    yield from _number("defaults.relative_floor", new.relative_floor, old.relative_floor, reason, more_is_looser=False)
 
 
 def _tasks(policy: Policy, reference: Policy) -> Iterator[Change]:

@@ -18,7 +18,7 @@ _STATUS_LEVEL: dict[Status, str] = {
 
 
 def to_github(verdict: Verdict) -> str:
-    """The verdict's line first, because GitHub shows ten annotations of a kind, then one a task or promise that matters."""
+    """The verdict in one line first, because GitHub shows few annotations; then one a task or promise that matters."""
     lines = [_command(_STATUS_LEVEL[verdict.status], f"clueplus gate: {verdict.status}", verdict.headline)]
     for difference in verdict.differences():
         if difference.effect != "none":

@@ -41,7 +41,9 @@ def _case(suite: ET.Element, kind: str, name: str, found: Difference | Check, ad
     ET.SubElement(properties, "property", name="effect", value=found.effect)
     text = _clean(found.text)
     if found.effect in ("fail", "hold"):
-        element = ET.SubElement(case, "failure" if found.effect == "fail" else "error", message=text, type=found.standing)
+        element = ET.SubElement(
+            case, "failure" if found.effect == "fail" else "error", message=text, type=found.standing
+        )
         element.text = _clean(f"{found.text}\n{advice or ''}")
     else:
         ET.SubElement(case, "system-out").text = text

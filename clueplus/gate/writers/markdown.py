@@ -25,8 +25,12 @@ def to_markdown(verdict: Verdict) -> str:
     parts += _section("Warnings", _bullets(verdict.warnings))
     changes = [(c.where, c.before, c.after, c.effect, c.reason or "") for c in verdict.policy.changes]
     heading = ("key", "reference", "here", "", "reason")
-    parts += _section("The policy differs from its reference", _table(heading, changes, left=range(5)) if changes else "")
-    parts.append(f"Policy {_code(verdict.policy.source)}, alpha {verdict.alpha:g} one-sided, clueplus {verdict.clueplus}.")
+    parts += _section(
+        "The policy differs from its reference", _table(heading, changes, left=range(5)) if changes else ""
+    )
+    parts.append(
+        f"Policy {_code(verdict.policy.source)}, alpha {verdict.alpha:g} one-sided, clueplus {verdict.clueplus}."
+    )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -32,6 +32,6 @@ def mark(found: Difference | Check) -> str:
 
 
 LEGEND = (
-    "Points of 100. At least: the one-sided lower bound of the true difference. Power: the chance to show this if nothing "
-    "had changed. Finds: the true loss that would be seen with 80% chance."
+    "Points of 100. At least: the one-sided lower bound of the true difference. Power: the chance to show that no more "
+    "than allowed was lost, if nothing had changed. Finds: the true loss that would be seen with 80% chance."
 )
