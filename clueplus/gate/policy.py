@@ -67,7 +67,7 @@ class Target(_Strict):
     """The candidate must score at least what a published row shows, on tasks or on the `average` of all of them."""
 
     at_least: str
-    on: list[str] = Field(default=[AVERAGE], min_length=1)
+    of: list[str] = Field(default=[AVERAGE], min_length=1)
 
 
 class Limits(_Strict):
