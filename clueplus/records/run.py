@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from clueplus.errors import StoreError
 from clueplus.files import write_atomic
@@ -36,7 +38,9 @@ class Measure(_Strict):
     reason: str | None = None
 
 
-class ItemRecord(_Strict):
+# There may be a hundred thousand: as models they would take three times the memory.
+@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+class ItemRecord:
     """One answer to one item of one task. `id` and `cluster` are hashes for restricted data.
 
     `cut` counts the characters taken out of the document so that the prompt fits. `answer_hash` tells whether two runs
@@ -56,9 +60,9 @@ class ItemRecord(_Strict):
     cut: int = 0
     reason: str | None = None
     answer_hash: str | None = None
-    components: dict[str, float | None] = {}
-    beside: dict[str, float] = {}
-    groups: dict[str, str] = {}
+    components: dict[str, float | None] = Field(default_factory=dict)
+    beside: dict[str, float] = Field(default_factory=dict)
+    groups: dict[str, str] = Field(default_factory=dict)
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
@@ -166,6 +170,9 @@ class Run(NamedTuple):
     items: list[ItemRecord]
 
 
+_ITEM = TypeAdapter(ItemRecord)
+_ITEMS = TypeAdapter(list[ItemRecord])
+
 RECORD_NAME = "run.json"
 ITEMS_NAME = "items.jsonl"
 
@@ -176,7 +183,7 @@ def write_run(folder: Path, record: RunRecord, items: list[ItemRecord]) -> Path:
     Raises:
         StoreError: the folder can't be written.
     """
-    write_atomic(folder / ITEMS_NAME, "".join(item.model_dump_json(exclude_defaults=True) + "\n" for item in items))
+    write_atomic(folder / ITEMS_NAME, b"".join(_ITEM.dump_json(item, exclude_defaults=True) + b"\n" for item in items))
     path = folder / RECORD_NAME
     write_atomic(path, json.dumps(record.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     return path
@@ -194,7 +201,7 @@ def read_run(run: Path) -> Run:
     try:
         record = RunRecord.model_validate_json(path.read_bytes())
         path = folder / ITEMS_NAME
-        items = [ItemRecord.model_validate_json(line) for line in path.read_bytes().splitlines()]
+        items = _read_items(path)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}", fix="give a run's folder or its run.json") from error
     except ValidationError as error:
@@ -203,6 +210,22 @@ def read_run(run: Path) -> Run:
         raise StoreError(f"{path}: not a run record of schema {SCHEMA_VERSION}: {where}: {fault['msg']}") from error
     _check_complete(path, record, items)
     return Run(folder, record, items)
+
+
+def _read_items(path: Path) -> list[ItemRecord]:
+    """All lines at once, as one JSON array: half the time of one validation a line.
+
+    A line break inside a text stays one, so that it is refused as it would be in its own line. The collector is off
+    meanwhile: it would look through everything that was read again and again, and nothing of it is garbage.
+    """
+    lines = path.read_bytes().rstrip(b"\n").replace(b"\n", b"\n,")
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _ITEMS.validate_json(b"[" + lines + b"]")
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _check_complete(path: Path, record: RunRecord, items: list[ItemRecord]) -> None:
