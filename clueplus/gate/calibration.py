@@ -137,17 +137,21 @@ def calibrated_policy(source: Path | None, found: Calibration, when: str) -> str
 
 
 def _without_block(text: str, key: str) -> str:
-    """`text` without the lines of the top-level block `key`."""
+    """`text` without the lines of the top-level block `key`; comments after it belong to what follows."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
-    if not isinstance(root, yaml.MappingNode):
-        return text
     lines = text.splitlines(keepends=True)
-    starts = [node.start_mark.line for node, _ in root.value]
-    for number, (node, value) in enumerate(root.value):
-        if node.value == key:
-            # A block's end mark stands on the next key's line; comments between belong to what follows.
-            last = value.end_mark.line
-            end = min([*starts[number + 1 :], len(lines)])
-            stop = min(end, last + (1 if value.flow_style and value.end_mark.column else 0))
-            return "".join(lines[: node.start_mark.line] + lines[stop:])
-    return text
+    if isinstance(root, yaml.MappingNode):
+        for node, value in root.value:
+            if node.value == key:
+                del lines[node.start_mark.line : _last_line(value) + 1]
+                break
+    return "".join(lines)
+
+
+def _last_line(node: yaml.Node) -> int:
+    """Where the content of a node ends; a block's own end mark is where the next thing begins."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _last_line(last[1] if isinstance(last, tuple) else last)
+    line: int = node.end_mark.line
+    return line

@@ -103,7 +103,7 @@ def _of_the_model(policy: Policy, baseline: Run, candidate: Run, tasks: list[str
     differing = of_the_model(baseline, candidate, tasks)
     if differing and policy.allow_template_change is None:
         raise NotComparableError(differing[0])
-    return [f"{found}, which the policy allows" for found in differing]
+    return [f"{found.between('the baseline', 'the candidate')}, which the policy allows" for found in differing]
 
 
 def _averaged(policy: Policy, evidence: Mapping[str, Evidence]) -> tuple[list[str], list[str]]:

@@ -67,7 +67,8 @@ def judge(baseline: Opened, candidate: Opened, policy: Policy, use: PolicyUse) -
         return _not_comparable(sides, policy, use, error.mismatch)
     except NotComparableError as error:
         differing = error.differing
-        text = f"{differing}. {error.fix}" if error.fix else str(differing)
+        text = differing.between("the baseline", "the candidate")
+        text = f"{text}. {error.fix}" if error.fix else text
         field = f"{differing.task}.{differing.field}" if differing.task else differing.field
         mismatch = Mismatch(field=field, baseline=differing.baseline, candidate=differing.candidate, text=text)
         return _not_comparable(sides, policy, use, mismatch)
