@@ -204,17 +204,21 @@ def history(
             "--anchor", metavar="RUN", help="The release to measure from: a run's name, or its folder for paired items."
         ),
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="For the paired comparison with the anchor.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Parses, appends, reads, prints; the help text is HISTORY_HELP."""
     from clueplus.cli.gate_console import show_history
     from clueplus.gate.history import append_verdict, find_drift, read_history
+    from clueplus.gate.policy import read_policy
     from clueplus.gate.verdict import read_verdict
 
     for verdict in [read_verdict(path) for path in append or []]:
         append_verdict(file, verdict)
     verdicts = read_history(file)
-    name, paired = (anchor, None) if anchor is None else _against(anchor, verdicts)
+    name, paired = (anchor, None) if anchor is None else _against(anchor, verdicts, read_policy(policy))
     drifts = find_drift(verdicts, name)
     if as_json:
         print_json(
@@ -229,10 +233,9 @@ def history(
     raise typer.Exit(int(_drifted(drifts, paired)))
 
 
-def _against(anchor: str, verdicts: list[Verdict]) -> tuple[str, Verdict | None]:
+def _against(anchor: str, verdicts: list[Verdict], policy: Policy) -> tuple[str, Verdict | None]:
     """The anchor's name, and the newest candidate against it where both have their records here."""
     from clueplus.gate.judge import judge_runs
-    from clueplus.gate.policy import read_policy
     from clueplus.records.run import read_run
 
     if not Path(anchor).exists():
@@ -241,7 +244,7 @@ def _against(anchor: str, verdicts: list[Verdict]) -> tuple[str, Verdict | None]
     newest = Path(verdicts[-1].candidate.source) if verdicts else Path()
     if not (newest / "run.json").is_file():
         return run.record.run, None
-    return run.record.run, judge_runs(run, read_run(newest), read_policy())
+    return run.record.run, judge_runs(run, read_run(newest), policy)
 
 
 def _drifted(drifts: list[Drift], paired: Verdict | None) -> bool:

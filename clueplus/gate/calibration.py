@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from itertools import combinations
@@ -131,7 +132,7 @@ def calibrated_policy(source: Path | None, found: Calibration, when: str) -> str
         spread = f"standard deviation {100 * movement.deviation:.3g} points"
         reason = f"largest difference of {len(found.runs)} A/A runs, {when}; {spread}"
         # Rounded up: a floor below what was seen would not be one.
-        points = -(-movement.largest * 100_000 // 1) / 1000
+        points = math.ceil(round(movement.largest * 100_000, 6)) / 1000
         lines.append(f"  {movement.task}: {{points: {points:g}, reason: {reason!r}}}")
     return kept.rstrip("\n") + "\n" + "\n".join(lines if found.movements else []) + "\n"
 

@@ -15,7 +15,7 @@ from tests.support.runs import Values, make_run
 
 BASE = (np.arange(1000) % 10 < 6).astype(float).tolist()
 WORSE = (np.arange(1000) % 10 < 5).astype(float).tolist()
-VAGUE = [1.0 - value if n % 5 == 0 else value for n, value in enumerate(BASE)]
+VAGUE = [1.0 - value if n % 10 in (0, 9) else value for n, value in enumerate(BASE)]
 
 Write = Callable[..., Path]
 
@@ -230,6 +230,10 @@ def test_history_finds_a_drift_that_every_step_passed(cli: Cli, write: Write) ->
         "newest against the anchor, item by item: FAIL"
         in cli("gate", "history", "history.jsonl", "--anchor", "results/r0").out
     )
+    wide = ("--anchor", "results/r0", "--policy", "gate.yaml")
+    assert cli("gate", "history", "history.jsonl", *wide).code == 1
+    Path("gate.yaml").write_text("defaults: {margin: 6}\n")
+    assert cli("gate", "history", "history.jsonl", *wide).code == 0
     assert cli("gate", "history", "history.jsonl", "--anchor", "nobody").code == 4
 
 

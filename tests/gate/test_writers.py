@@ -42,6 +42,7 @@ def after(**fields: object) -> Opened:
 
 
 SUPPORTING = {"tier": "supporting", "reason": "labels | are `noisy`"}
+ADVISORY = {"tier": "advisory", "reason": "two items"}
 VERDICTS = {
     "fail": made(after(), tasks={"medec": {"floor": 70}, "sdoh": {"floor": 50}}),
     "inconclusive": made(after(), tasks={"medec": SUPPORTING}, macro_margin=20, reason="x"),
