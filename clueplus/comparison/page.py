@@ -13,7 +13,7 @@ from clueplus.comparison.comparison import Comparison
 from clueplus.comparison.several import Several
 from clueplus.comparison.tables import components, notes, of_pair, summary, tables
 from clueplus.comparison.task import Flip, TaskComparison, shown_flips
-from clueplus.comparison.wording import legend, letters, percent, plain
+from clueplus.comparison.wording import letters, percent, plain, told
 from clueplus.plots.forest import Row, forest
 from clueplus.registry import content_folder
 from clueplus.statistics.paired import Difference
@@ -51,7 +51,10 @@ def page(several: Several, answers: Sequence[Answers] = ()) -> str:
             style=_safe(style),
             style_hash="sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
             several=many,
-            runs=[line.split("  ", 1) for line in legend(several.runs)],
+            runs=[
+                (letter, plain(run.name), told(run))
+                for letter, run in zip(letters(len(names)), several.runs, strict=True)
+            ],
             notes=notes(several),
             overview=tables(several) if many else [],
             sections=[_section(several, number, answers) for number in range(1, len(names))],

@@ -47,10 +47,12 @@ def letters(count: int) -> list[str]:
 
 def legend(runs: Sequence[Description]) -> list[str]:
     """Each run under its letter: the model, the run, its data."""
-    return [
-        f"{letter}  {plain(run.name)}, run {plain(run.run)}, {run.variant} data"
-        for letter, run in zip(letters(len(runs)), runs, strict=True)
-    ]
+    return [f"{letter}  {plain(run.name)}, {told(run)}" for letter, run in zip(letters(len(runs)), runs, strict=True)]
+
+
+def told(run: Description) -> str:
+    """What tells a run from others of its model."""
+    return f"run {plain(run.run)}, {run.variant} data"
 
 
 def plain(text: str) -> str:

@@ -15,6 +15,7 @@ _AXIS = 46
 _LEFT, _RIGHT = 4.0, 96.0  # percent of the width between which values are drawn
 _STEPS = (1, 2, 5, 10)
 _MOST_TICKS = 8
+_MOST_CHARACTERS = 24
 
 # Okabe and Ito's blue and vermilion stay apart for every kind of colour blindness, and shapes tell the same. A page may
 # set other colours by class.
@@ -122,7 +123,7 @@ def _row(scale: _Scale, row: Row, top: int) -> list[str]:
     if row.value is not None and row.low is not None and row.high is not None:
         shown += f" ({_signed(row.low)} to {_signed(row.high)})"
     parts = [
-        f'<text x="0" y="{top + _LABEL}"{weight}>{_text(row.label)}</text>',
+        f'<text x="0" y="{top + _LABEL}"{weight}>{_text(_shortened(row.label))}</text>',
         f'<text x="100%" y="{top + _LABEL}" text-anchor="end"{weight}>{shown}</text>',
     ]
     if row.value is None:
@@ -137,10 +138,15 @@ def _row(scale: _Scale, row: Row, top: int) -> list[str]:
         )
     # A nested drawing is the one way to put a shape of fixed size at a place in percent.
     parts.append(
-        f'<svg x="{scale.at(row.value)}%" y="{y}" overflow="visible">'
+        f'<svg x="{scale.at(row.value)}%" y="{y}" width="1" height="1" overflow="visible">'
         f'<path d="{_SHAPES[kind]}" stroke-width="1.5" {_STYLES[kind]}/></svg>'
     )
     return parts
+
+
+def _shortened(label: str) -> str:
+    """A label that leaves room for the numbers on a narrow screen; the text alternative has all of it."""
+    return label if len(label) <= _MOST_CHARACTERS else label[: _MOST_CHARACTERS - 1] + "\u2026"
 
 
 def _kind(row: Row) -> str:
