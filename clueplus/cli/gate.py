@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -113,7 +114,9 @@ def gate(
         writer_of(path)
     chosen, reference = _policies(policy, reference_policy)
     use = use_policy(chosen, reference)
-    verdict = judge(open_side(baseline), open_side(candidate), chosen, use)
+    sides = open_side(baseline), open_side(candidate)
+    gc.freeze()  # what was read stays to the end: the collector need not look through it again and again
+    verdict = judge(*sides, chosen, use)
     write_reports(verdict, report or [])
     if history is not None:
         append_verdict(history, verdict)

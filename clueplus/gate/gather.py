@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from clueplus.comparison.fields import Differing, NotComparableError, check_runs, of_the_model
 from clueplus.comparison.wording import percent, points
+from clueplus.comparison.pairing import by_task
 from clueplus.errors import ClueplusError
 from clueplus.gate.checks import Score, all_checks
 from clueplus.gate.evidence import Evidence
@@ -16,7 +17,7 @@ from clueplus.gate.policy import AVERAGE, Policy
 from clueplus.gate.scores_only import mean_scores, scores_evidence
 from clueplus.gate.sides import Opened, Published, describe, identity
 from clueplus.gate.verdict import Check, Mismatch
-from clueplus.records.run import ItemRecord, Run
+from clueplus.records.run import Run
 from clueplus.statistics.macro import mean_difference
 
 Rows = Mapping[str, Mapping[str, float]]
@@ -70,14 +71,6 @@ def gather_paired(baseline: Run, candidate: Run, policy: Policy, rows: Rows) -> 
     if identity(baseline) == identity(candidate):
         more.append("both sides are the same model")
     return Found(evidence, average, checks, [*warnings, *more, *_bootstrap_warnings(policy, evidence)])
-
-
-def by_task(run: Run) -> dict[str, Run]:
-    """The run with the items of one task each: looking through all of them for every task takes as long as reading."""
-    items: dict[str, list[ItemRecord]] = {task.name: [] for task in run.record.tasks}
-    for item in run.items:
-        items[item.task].append(item)
-    return {name: run._replace(items=own) for name, own in items.items()}
 
 
 def _shared(policy: Policy, first: Sequence[str], second: Sequence[str]) -> tuple[list[str], list[str]]:
