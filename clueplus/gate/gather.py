@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clueplus.comparison.fields import Differing, NotComparableError, check_runs, of_the_model
-from clueplus.comparison.wording import percent, points
 from clueplus.comparison.pairing import by_task
+from clueplus.comparison.wording import percent, points
 from clueplus.errors import ClueplusError
 from clueplus.gate.checks import Score, all_checks
 from clueplus.gate.evidence import Evidence
