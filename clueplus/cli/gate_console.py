@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _STATUS = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow", "NOT COMPARABLE": "bold magenta"}
 _EFFECT = {"fail": "red", "hold": "yellow", "warn": "yellow", "none": ""}
+_WIDTH = 140
 _TEXT_COLUMNS = (0, 1, len(HEADINGS) - 1)
 
 
@@ -39,7 +40,8 @@ def show_verdict(verdict: Verdict) -> None:
         for found in differences:
             table.add_row(*map(escape, row(found)), style=_EFFECT[found.effect])
         console.print()
-        console.print(table)
+        # A cell cut to fit a narrow terminal, or a log, would be a wrong number: lines wrap instead.
+        Console(width=max(console.width, _WIDTH)).print(table)
         _say(console, LEGEND, style="dim")
     _list(console, [f"{f.task}: {f.advice}" for f in differences if f.advice and f.effect == "hold"], "cyan")
     _list(console, [check.text for check in verdict.checks if check.standing != "holds"], "yellow")
