@@ -77,6 +77,8 @@ def cluster_bootstrap(
     groups = find_clusters(clusters)
     drawn = statistic is not None or method == "studentised"
     settings = (groups.number, method, resamples if drawn else None, seed if drawn else None)
+    if not np.isfinite(values).all():
+        return BootstrapInterval(None, None, None, None, *settings, "an item has no value")
     if groups.number < 2:
         reason = "one item or one cluster has no interval" if groups.number else "no item has a score"
         return BootstrapInterval(None, None, None, None, *settings, reason)

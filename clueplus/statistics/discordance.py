@@ -83,8 +83,9 @@ def sign_flip(differences: Floats, clusters: Sequence[Hashable], *, resamples: i
 
     Source: Fisher, The Design of Experiments, 1935, section 21; Phipson and Smyth, SAGMB 9:39, 2010 (the added one).
     """
-    if len(differences) == 0:
-        return SignFlip(None, None, None, None, 0, False, "no item has a score")
+    if len(differences) == 0 or not np.isfinite(differences).all():
+        reason = "an item has no value" if len(differences) else "no item has a score"
+        return SignFlip(None, None, None, None, 0, False, reason)
     sums = find_clusters(clusters).sums(differences)
     sums = sums[sums != 0]  # flipping nothing changes nothing
     exact = 2 ** min(len(sums), 62) <= resamples

@@ -115,6 +115,8 @@ def paired_difference(
     size = {"n": len(baseline), "clusters": groups.number}
     if not len(baseline):
         return no_difference(None, "no item has a score", **size)
+    if np.isinf(baseline).any() or np.isinf(candidate).any():
+        return no_difference(None, "a score is infinite", **size)
     sides = linearise(baseline), linearise(candidate)
     delta = sides[1].score - sides[0].score
     if math.isnan(delta):

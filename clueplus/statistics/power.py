@@ -59,7 +59,8 @@ def items_for_margin(
 ) -> Needed:
     """How many items show non-inferiority with `margin` with probability `power`, if they are like those seen.
 
-    The standard error shrinks with the root of the number of clusters, which keep their mean size.
+    The standard error shrinks with the root of the number of clusters, which keep their mean size. Where no item
+    differed that is too careful: then about 3 / margin clusters without any difference are enough (at 5%).
 
     Args:
         se: the standard error observed.
@@ -71,7 +72,7 @@ def items_for_margin(
         power: the probability aimed at.
     """
     if true + margin <= 0:
-        return Needed(None, "the difference is not above the margin: more items show that it is worse")
+        return Needed(None, "the candidate is worse by the margin or more: no number of items shows otherwise")
 
     def reached(m: int) -> bool:
         return _power(se * math.sqrt(clusters / m), m - 1, true + margin, alpha) >= power
@@ -109,7 +110,7 @@ def samples_for_margin(
         power: the probability aimed at.
     """
     if true + margin <= 0:
-        return Needed(None, "the difference is not above the margin: more samples show that it is worse")
+        return Needed(None, "the candidate is worse by the margin or more: no number of samples shows otherwise")
     rest = max(0.0, se**2 - within / n / samples)
 
     def reached(s: int) -> bool:

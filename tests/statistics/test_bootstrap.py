@@ -53,6 +53,16 @@ def test_a_function_of_sums_has_scipys_interval() -> None:
     assert (ours.resamples, ours.seed, ours.clusters) == (40_000, 0, 50)
 
 
+def test_the_bias_of_a_curved_statistic_is_corrected_as_scipy_does() -> None:
+    ours = cluster_bootstrap(VALUES[:12, None], range(12), lambda sums: sums[:, 0] ** 4, resamples=40_000)
+    peer = stats.bootstrap(
+        (VALUES[:12],), lambda v, axis: v.sum(axis) ** 4, n_resamples=40_000, method="BCa", rng=2, vectorized=True
+    )
+    plain = cluster_bootstrap(VALUES[:12, None], range(12), lambda sums: sums[:, 0] ** 4, method="percentile")
+    assert (ours.low, ours.high) == pytest.approx(tuple(peer.confidence_interval), rel=0.03)
+    assert plain.high < 0.95 * ours.high  # type: ignore[operator]
+
+
 def test_the_studentised_interval_is_that_of_plain_resampling() -> None:
     rng = np.random.default_rng(3)
     drawn = VALUES[rng.integers(0, 60, (40_000, 60))]
@@ -172,6 +182,10 @@ def test_less_than_two_clusters_have_a_reason_instead(items: int, reason: str) -
     found = cluster_bootstrap(np.linspace(0, 1, items), ["a"] * items)
     assert found[:4] == (None, None, None, None)
     assert found.reason == reason
+
+
+def test_a_missing_value_leaves_no_interval() -> None:
+    assert cluster_bootstrap(np.array([0.1, np.nan, 0.3]), "abc").reason == "an item has no value"
 
 
 def test_labels_are_one_an_item_and_studentising_is_for_means() -> None:

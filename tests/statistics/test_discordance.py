@@ -109,6 +109,7 @@ def test_a_drawn_p_value_is_never_0() -> None:
 def test_nothing_to_flip_is_no_evidence() -> None:
     assert sign_flip(np.zeros(5), range(5))[:6] == (0.0, 1.0, 1.0, 1.0, 1, True)
     assert sign_flip(np.zeros(0), []).reason == "no item has a score"
+    assert sign_flip(np.array([0.1, np.nan]), "ab")[1:] == (None, None, None, 0, False, "an item has no value")
 
 
 def test_clusters_are_flipped_as_wholes_and_reject_a_true_null_in_5_percent() -> None:

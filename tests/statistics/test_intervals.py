@@ -229,6 +229,13 @@ def test_equal_values_have_the_exact_interval_of_nothing_else_seen(value: float)
     assert interval.method == "exact binomial"
 
 
+def test_equal_values_in_unequal_clusters_count_as_if_the_largest_could_change() -> None:
+    clusters = [*np.repeat(np.arange(19), 3).tolist(), 0, 0, 19]
+    low, high = mean_of_means_interval(np.full((60, 1), 0.4), clusters)[:2]
+    other = (1 - 0.025 ** (1 / 20)) * 5 / 3
+    assert (low, high) == pytest.approx((0.4 - other * 0.4, 0.4 + other * 0.6))
+
+
 def test_values_outside_0_and_1_are_not_cut_and_have_no_exact_bounds() -> None:
     low, high = mean_of_means_interval(np.array([[-3.0], [5.0], [7.0], [9.0]]), range(4))[:2]
     assert low is not None

@@ -105,6 +105,9 @@ def test_a_bound_excludes_a_shift_exactly_when_its_p_value_is_below_alpha(
         assert (p.greater < alpha) == (lower > shift)
     if abs(upper - shift) > 1e-9:
         assert (p.less < alpha) == (upper < shift)
+    at_lower, at_upper = difference.one_sided_p(lower), difference.one_sided_p(upper)
+    assert lower < -1 + 1e-9 or at_lower.greater == pytest.approx(alpha, abs=1e-6)  # type: ignore[union-attr]
+    assert upper > 1 - 1e-9 or at_upper.less == pytest.approx(alpha, abs=1e-6)  # type: ignore[union-attr]
     assert difference.two_sided_p(shift) == min(1.0, 2 * min(p))
 
 
@@ -381,6 +384,16 @@ def test_two_losses_are_no_worse_than_if_they_had_been_as_large_as_can_be() -> N
     assert difference.one_sided_p(-0.07).greater == pytest.approx(stats.binom.cdf(2, 100, 0.07))  # type: ignore[union-attr]
 
 
+def test_skewed_differences_have_halls_bounds() -> None:
+    losses = np.linspace(0.01, 0.5, 30) ** 2
+    difference = paired_difference(column([0.9] * 30), column(0.9 - losses), range(30))
+    a = -stats.skew(losses) / math.sqrt(30)
+    for bound, alpha in ((difference.lower(0.05), 0.05), (difference.upper(0.05), 0.95)):
+        assert bound is not None
+        t = (-losses.mean() - bound) / stats.sem(losses)
+        assert t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6 == pytest.approx(-stats.t.ppf(alpha, 29))
+
+
 def test_answers_that_change_within_clusters_only_are_no_certainty() -> None:
     baseline, candidate = column([0.0, 1.0] * 30), column([1.0, 0.0] * 30)
     difference = paired_difference(baseline, candidate, np.repeat(np.arange(30), 2).tolist())
@@ -414,12 +427,14 @@ def test_clusters_that_agree_by_chance_are_no_evidence_for_more_pairs_than_there
         (column([0.2, 0.4]), column([0.5, 0.5]), "aa", 0.2, "one item or one cluster has no interval"),
         (
             np.array([[0.1, 0.2]] * 3),
-            np.array([[0.1, np.nan]] * 3),
+            np.array([[0.1, np.nan], [np.nan, np.nan], [0.2, np.nan]]),
             "abc",
             None,
             "no value in the candidate's component 2",
         ),
         (np.full((3, 1), np.nan), np.zeros((3, 1)), "abc", None, "no value in the baseline's component 1"),
+        (column([0.1, 0.2]), column([0.1, math.inf]), "ab", None, "a score is infinite"),
+        (column([-math.inf, 0.2]), column([0.1, 0.2]), "ab", None, "a score is infinite"),
     ],
 )
 def test_what_does_not_exist_has_a_reason_instead(
