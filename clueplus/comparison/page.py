@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import clueplus
 from clueplus.comparison.comparison import Comparison
+from clueplus.comparison.render import markup, render
 from clueplus.comparison.several import Several
 from clueplus.comparison.tables import components, notes, of_pair, summary, tables
 from clueplus.comparison.task import Flip, TaskComparison, shown_flips
 from clueplus.comparison.wording import letters, percent, plain, told
 from clueplus.plots.forest import Row, forest
-from clueplus.registry import content_folder
 from clueplus.statistics.paired import Difference
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 # From a response key to the text of the answer; None where it is not at hand.
 Answers = Callable[[str], str | None]
@@ -41,45 +36,19 @@ def page(several: Several, answers: Sequence[Answers] = ()) -> str:
     """
     many = len(several.runs) > 2
     names = [plain(run.name) for run in several.runs]
-    style = (content_folder("leaderboard") / "page.css").read_text(encoding="utf-8")
-    return (
-        _environment()
-        .get_template("compare.html")
-        .render(
-            title=f"{len(names)} runs compared" if many else f"{names[1]} against {names[0]}",
-            names=names,
-            style=_safe(style),
-            style_hash="sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-            several=many,
-            runs=[
-                (letter, plain(run.name), told(run))
-                for letter, run in zip(letters(len(names)), several.runs, strict=True)
-            ],
-            notes=notes(several),
-            overview=tables(several) if many else [],
-            sections=[_section(several, number, answers) for number in range(1, len(names))],
-            version=clueplus.__version__,
-        )
+    return render(
+        "compare.html",
+        title=f"{len(names)} runs compared" if many else f"{names[1]} against {names[0]}",
+        names=names,
+        several=many,
+        runs=[
+            (letter, plain(run.name), told(run)) for letter, run in zip(letters(len(names)), several.runs, strict=True)
+        ],
+        notes=notes(several),
+        overview=tables(several) if many else [],
+        sections=[_section(several, number, answers) for number in range(1, len(names))],
+        version=clueplus.__version__,
     )
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(content_folder("leaderboard")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _safe(text: str) -> Any:
-    """Markup that we made ourselves."""
-    from markupsafe import Markup
-
-    return Markup(text)  # noqa: S704 - the style sheet and the plot, which escapes its labels
 
 
 def _section(several: Several, number: int, answers: Sequence[Answers]) -> dict[str, Any]:
@@ -90,7 +59,7 @@ def _section(several: Several, number: int, answers: Sequence[Answers]) -> dict[
         "letter": letter,
         "names": (plain(pair.baseline.name), plain(pair.candidate.name)),
         "summary": summary(pair, "A", letter),
-        "forest": _safe(plot(pair, "A", letter)),
+        "forest": markup(plot(pair, "A", letter)),
         "table": of_pair(pair, "A", letter),
         "components": components(pair),
         "flipped": [_flipped(task, sides) for task in pair.tasks if task.changes and task.changes.flips],

@@ -112,7 +112,7 @@ def compare_task(baseline: Run, candidate: Run, task: str) -> TaskComparison:
         task=task,
         title=first.title,
         version=first.version,
-        tier=first.data.tier,
+        tier=_tier(first, second),
         variant=first.data.variant,
         scoring=first.scoring,
         n=len(pairing.pairs),
@@ -131,6 +131,11 @@ def compare_task(baseline: Run, candidate: Run, task: str) -> TaskComparison:
         baseline_outcomes=_outcomes(first),
         candidate_outcomes=_outcomes(second),
     )
+
+
+def _tier(first: TaskRecord, second: TaskRecord) -> Tier:
+    """The tier of the data; if one record calls it restricted, it is treated so."""
+    return second.data.tier if second.data.tier == "restricted" else first.data.tier
 
 
 def _matrix(items: Sequence[Components], names: Sequence[str]) -> Array:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clueplus.comparison.fields import NotComparableError
-from clueplus.comparison.task import TaskComparison, compare_task
+from clueplus.comparison.task import TaskComparison, compare_task, shown_flips
 from clueplus.records.run import Run
 from tests.support.runs import make_items, make_run
 
@@ -146,6 +146,16 @@ def test_outcomes_of_both_sides_are_told() -> None:
     found = compared([1.0, None], unscorable)
     assert found.baseline_outcomes == {"scored": 1, "unscorable": 0, "infrastructure_error": 1, "truncated": 0}
     assert found.candidate_outcomes == {"scored": 0, "unscorable": 2, "infrastructure_error": 0, "truncated": 2}
+
+
+@pytest.mark.parametrize(("one", "other"), [("open", "restricted"), ("restricted", "open")])
+def test_data_that_one_record_calls_restricted_is_restricted(one: str, other: str) -> None:
+    runs = [make_run({"medec": [value]}, task_fields={"tier": tier}) for value, tier in ((0.0, one), (1.0, other))]
+    found = compare_task(runs[0], runs[1], "medec")
+    assert found.tier == "restricted"
+    assert shown_flips(found) == ()
+    assert found.changes is not None
+    assert len(found.changes.flips) == 1
 
 
 def test_other_work_is_refused() -> None:
