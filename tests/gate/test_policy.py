@@ -1,5 +1,6 @@
 """The policy file: what it may say, what is an error with its line, and what the shipped one says."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ def test_the_shipped_policy_says_what_the_keys_default_to() -> None:
         1,
     )
     assert shipped.limits.unscorable is None
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "gate.md"
+
+
+def test_the_docs_show_the_shipped_policy_and_examples_that_are_policies(tmp_path: Path) -> None:
+    shown, example = re.findall(r"^```yaml\n(.*?)^```", DOCS.read_text(), flags=re.M | re.S)
+    assert shown == DEFAULT_POLICY.read_text()
+    assert read(tmp_path, example).task("pls").tier == "supporting"
 
 
 def test_a_task_has_its_own_keys_and_those_of_the_defaults(tmp_path: Path) -> None:
