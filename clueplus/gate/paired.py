@@ -108,7 +108,10 @@ def _why_none(baseline: Run, candidate: Run, task: str) -> str | None:
     """Why a side has no score, in the words of its record: a missing metric model, for example."""
     sides = (("baseline", baseline), ("candidate", candidate))
     scores = [(side, task_record(run, task).score) for side, run in sides]
-    return "; ".join(f"{side}: {score.reason}" for side, score in scores if score.value is None) or None
+    reasons = {side: str(score.reason) for side, score in scores if score.value is None}
+    if len(reasons) == 2 and len(set(reasons.values())) == 1:
+        return reasons["baseline"]
+    return "; ".join(f"{side}: {reason}" for side, reason in reasons.items()) or None
 
 
 def _unpaired(pairing: Pairing) -> int:

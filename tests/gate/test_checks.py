@@ -93,6 +93,15 @@ def test_without_a_score_floors_are_undecided() -> None:
     ]
 
 
+def test_sentences_show_the_value_with_its_bounds_or_say_that_there_are_none() -> None:
+    assert one(tasks={"medec": {"floor": 46}}).text == "medec: 49.0 (46.0 to 52.0), at least 46.0 required"
+    assert one(tasks={"medec": {"relative_floor": 0.9}}).text == (
+        "medec: -1.0 (-3.0 to +1.0); 90% of the baseline's 50.0 must be kept, so at least -5.0"
+    )
+    for lacking in (replace(SCORE, low=None), replace(SCORE, high=None)):
+        assert one(lacking, tasks={"medec": {"floor": 46}}).text.startswith("medec: 49.0 without bounds")
+
+
 LIMITS = [
     ("infrastructure_errors", {"scored": 97, "unscorable": 0, "infrastructure_error": 3}, "fail"),
     ("unscorable", {"scored": 97, "unscorable": 3, "infrastructure_error": 0}, "fail"),
@@ -120,6 +129,8 @@ def test_items_without_a_partner_hold_the_verdict_back() -> None:
     assert one(SCORE, known, limits={**NO_LIMITS, "unpaired": 3}).standing == "holds"
     found = one(SCORE, known, limits={**NO_LIMITS, "unpaired": 2.9})
     assert (found.standing, found.effect, found.value) == ("undecided", "hold", pytest.approx(0.03))
+    half = one(SCORE, replace(KNOWN, pairs=3, unpaired=3), limits={**NO_LIMITS, "unpaired": 2.9})
+    assert (half.standing, half.value) == ("undecided", 0.5)
     assert checks(SCORE, replace(KNOWN, pairs=0, unpaired=0), limits={**NO_LIMITS, "unpaired": 1}) == []
 
 

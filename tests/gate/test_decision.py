@@ -129,6 +129,7 @@ def test_the_average_has_its_own_margin_and_always_decides() -> None:
         "fail",
         0.01,
     )
+    assert found.noise == 0.0
     held = decided({"a": SURE, "b": SURE}, replace(SURE, low=-0.01)).average
     assert held is not None
     assert (held.standing, held.effect) == ("undecided", "hold")
@@ -199,6 +200,8 @@ def test_sentences_say_what_was_found_in_points() -> None:
     assert supporting.text == "medec: -4.0 points (50.0 -> 46.0), 2.0 allowed, p 0.031"
     noisy = one(LOST, noise={"medec": {"points": 3.0, "reason": "measured"}})
     assert noisy.text == "medec: -4.0 points (50.0 -> 46.0), 3.0 of noise, Holm p <0.001"
+    even = one(LOST, noise={"medec": {"points": 2.0, "reason": "measured"}})
+    assert "2.0 allowed" in even.text
 
 
 def test_advice_is_given_only_where_something_is_undecided() -> None:

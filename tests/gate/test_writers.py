@@ -252,6 +252,11 @@ def test_reasons_of_a_looser_policy_are_shown_by_all_writers_for_people() -> Non
     assert "labels \\| are \\`noisy\\`" in to_markdown(verdict)
 
 
+def test_promises_are_counted_above_their_table() -> None:
+    for text in (to_markdown(VERDICTS["fail"]), to_html(VERDICTS["fail"])):
+        assert "1 broken, 10 holds</summary>" in text
+
+
 def test_an_unknown_ending_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ClueplusError, match=r"use \.json, \.md, \.xml, \.html"):
         writer_of(tmp_path / "verdict.pdf")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clueplus.comparison.render import markup, render
 from clueplus.comparison.wording import plain
 from clueplus.gate.verdict import Check, Verdict
-from clueplus.gate.writers.rows import HEADINGS, LEGEND, mark, row
+from clueplus.gate.writers.rows import HEADINGS, LEGEND, mark, row, tally
 from clueplus.plots.forest import Row, forest
 
 
@@ -21,6 +21,7 @@ def to_html(verdict: Verdict) -> str:
         differences=[(f.task, f.effect, tuple(map(plain, row(f)))) for f in differences],
         legend=LEGEND,
         advice=[f"{f.task}: {f.advice}" for f in differences if f.advice],
+        tally=tally(verdict.checks),
         checks=[_check(check) for check in verdict.checks],
         changes=[(c.where, "none", (c.where, c.before, c.after, c.effect, c.reason or "")) for c in changes],
     )

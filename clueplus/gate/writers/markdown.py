@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from clueplus.comparison.wording import markdown, plain
 from clueplus.gate.verdict import Verdict
-from clueplus.gate.writers.rows import HEADINGS, LEGEND, mark, row
+from clueplus.gate.writers.rows import HEADINGS, LEGEND, mark, row, tally
 
 
 def to_markdown(verdict: Verdict) -> str:
@@ -22,7 +22,9 @@ def to_markdown(verdict: Verdict) -> str:
     advice = [f"{found.task}: {found.advice}" for found in differences if found.advice]
     parts += _section("What would settle it", _bullets(advice))
     checks = [(check.kind, check.subject, mark(check), check.text) for check in verdict.checks]
-    parts += _section("Promises", _table(("kind", "of", "standing", ""), checks, left=range(4)) if checks else "")
+    if checks:
+        table = _table(("kind", "of", "standing", ""), checks, left=range(4))
+        parts.append(f"<details><summary>Promises: {tally(verdict.checks)}</summary>\n\n{table}\n\n</details>")
     parts += _section("Warnings", _bullets(verdict.warnings))
     changes = [(c.where, c.before, c.after, c.effect, c.reason or "") for c in verdict.policy.changes]
     heading = ("key", "reference", "here", "", "reason")

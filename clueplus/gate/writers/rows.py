@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from clueplus.comparison.wording import NONE, p_value, percent, points
 from clueplus.gate.verdict import Check, Difference
 
@@ -29,6 +32,14 @@ def mark(found: Difference | Check) -> str:
     """The standing, with what it does to the verdict where it does something."""
     notes = {"fail": " (blocks)", "hold": " (holds back)", "warn": " (warning)", "none": ""}
     return f"{found.standing}{notes[found.effect]}"
+
+
+def tally(checks: Sequence[Check]) -> str:
+    """How many promises hold and how many do not: most are limits that hold, which nobody wants to read."""
+    counts = Counter(check.standing for check in checks)
+    return ", ".join(
+        f"{counts[standing]} {standing}" for standing in ("broken", "undecided", "holds") if counts[standing]
+    )
 
 
 def share(value: float | None) -> str:
