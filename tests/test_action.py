@@ -169,3 +169,14 @@ def test_what_the_action_declares_is_what_it_uses() -> None:
     used = set(re.findall(r"inputs\.([\w-]+)", text))
     assert used == set(ACTION["inputs"])
     assert set(re.findall(r"steps\.(\w+)\.", text)) <= {step["id"] for step in STEPS}
+
+
+def test_the_workflows_of_the_docs_are_yaml_and_use_inputs_that_there_are() -> None:
+    text = (ROOT / "docs" / "ci.md").read_text()
+    github, gitlab = (yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, flags=re.M | re.S))
+    step = next(step for step in github["jobs"]["gate"]["steps"] if step.get("id") == "gate")
+    assert step["with"].keys() <= ACTION["inputs"].keys()
+    assert {name for name, value in ACTION["inputs"].items() if value.get("required")} <= step["with"].keys()
+    assert all(isinstance(line, str) for line in gitlab["gate"]["script"])
+    documented = set(re.findall(r"`([\w-]+)`", "".join(re.findall(r"^\| (`.*?) \|", text, flags=re.M))))
+    assert documented == set(ACTION["inputs"])
