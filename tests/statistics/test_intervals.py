@@ -237,7 +237,7 @@ def test_equal_values_in_unequal_clusters_count_as_if_the_largest_could_change()
 
 
 def test_values_outside_0_and_1_are_not_cut_and_have_no_exact_bounds() -> None:
-    low, high = mean_of_means_interval(np.array([[-3.0], [5.0], [7.0], [9.0]]), range(4))[:2]
+    low, high = mean_of_means_interval(np.array([[-3.0], [0.5], [7.0], [9.0]]), range(4))[:2]
     assert low is not None
     assert high is not None
     assert low < -3

@@ -184,6 +184,11 @@ def test_a_component_that_only_some_items_have_weighs_as_much_as_one_that_all_ha
     assert difference.se == pytest.approx(math.sqrt((influence**2).sum() / 16 * 4 / 3))
 
 
+def test_without_gaps_an_items_influence_is_its_difference() -> None:
+    baseline, candidate = np.array([[0.1, 0.3], [0.5, 0.5]]), np.array([[0.2, 0.7], [0.5, 0.1]])
+    assert paired_influence(baseline, candidate) == pytest.approx([0.25, -0.2])
+
+
 def test_clusters_are_summed_before_they_are_squared() -> None:
     d = np.array([0.1, 0.2, -0.1, 0.3, 0.0, 0.05])
     difference = paired_difference(column([0.3] * 6), column(0.3 + d), list("aabbbc"))
@@ -382,6 +387,12 @@ def test_two_losses_are_no_worse_than_if_they_had_been_as_large_as_can_be() -> N
     assert difference.df == 2
     assert difference.lower(0.05) == pytest.approx(-stats.beta.ppf(0.95, 3, 98))
     assert difference.one_sided_p(-0.07).greater == pytest.approx(stats.binom.cdf(2, 100, 0.07))  # type: ignore[union-attr]
+
+
+def test_two_gains_are_no_better_than_if_they_had_been_as_large_as_can_be() -> None:
+    difference = paired_difference(column([0.1] * 100), column([0.1] * 98 + [0.9, 1.0]), range(100))
+    assert difference.upper(0.05) == pytest.approx(stats.beta.ppf(0.95, 3, 98))
+    assert difference.one_sided_p(0.07).less == pytest.approx(stats.binom.cdf(2, 100, 0.07))  # type: ignore[union-attr]
 
 
 def test_skewed_differences_have_halls_bounds() -> None:
