@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Any
 
 from clueplus.errors import ClueplusError
 from clueplus.records.run import ModelRecord, Run, TaskRecord
 
-_HASH_LENGTH = 64
+# Names with their values, in the order in which they are looked at.
+Fields = Iterator[tuple[str, str]]
+
+_HASH = re.compile(r"[0-9a-f]{64}")
 _ABSENT = "none"
 
 
@@ -104,18 +107,20 @@ def task_record(run: Run, task: str) -> TaskRecord:
     return next(record for record in run.record.tasks if record.name == task)
 
 
-def _raise_first(baseline: Iterator[tuple[str, str]], candidate: Iterator[tuple[str, str]], task: str | None) -> None:
-    for (field, a), (other, b) in zip_longest(baseline, candidate, fillvalue=("", _ABSENT)):
-        if (field, a) != (other, b):
-            raise NotComparableError(Differing(field or other, a, b, task))
+def _raise_first(baseline: Fields, candidate: Fields, task: str | None) -> None:
+    ours, theirs = dict(baseline), dict(candidate)
+    for field in dict.fromkeys([*ours, *theirs]):
+        a, b = ours.get(field, _ABSENT), theirs.get(field, _ABSENT)
+        if a != b:
+            raise NotComparableError(Differing(field, a, b, task))
 
 
-def _run_fields(run: Run) -> Iterator[tuple[str, str]]:
+def _run_fields(run: Run) -> Fields:
     yield "variant", run.record.variant
     yield "api", run.record.model.api
 
 
-def _task_fields(task: TaskRecord, model: ModelRecord, metric_models: set[str]) -> Iterator[tuple[str, str]]:
+def _task_fields(task: TaskRecord, model: ModelRecord, metric_models: set[str]) -> Fields:
     yield "version", str(task.version)
     yield "scoring", task.scoring
     yield "components", ", ".join(sorted(task.components))
@@ -131,7 +136,7 @@ def own_stops(task: TaskRecord, model: ModelRecord) -> list[str]:
     """The stop strings of the task itself: those of the model are appended to them."""
     stops = list(task.decoding.get("stop", []))
     own = len(stops) - len(model.stop)
-    return stops[:own] if model.stop and stops[own:] == model.stop else stops
+    return stops[:own] if stops[own:] == model.stop else stops
 
 
 def _templates(model: ModelRecord, tasks: list[str]) -> str:
@@ -151,4 +156,4 @@ def _limit(task: TaskRecord) -> str:
 def _short(value: Any) -> str:
     """A value as a reader can take it in; 12 digits of a hash tell it from any other."""
     text = str(value)
-    return text[:12] if len(text) == _HASH_LENGTH and isinstance(value, str) else text
+    return text[:12] if _HASH.fullmatch(text) else text

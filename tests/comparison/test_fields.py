@@ -65,13 +65,20 @@ def test_of_two_differing_fields_the_first_is_named() -> None:
     assert refusal(make_run(VALUES), changed(shots=1, scoring="clue-2024")).field == "scoring"
 
 
-@pytest.mark.parametrize("extra", [{"top_k": 5}, {"zeta": 1}])
+@pytest.mark.parametrize("extra", [{"alpha": 5}, {"zeta": 1}])
 def test_a_decoding_parameter_that_one_side_lacks_is_named(extra: dict[str, Any]) -> None:
     differing = refusal(make_run(VALUES), changed(decoding=decoding(**extra)))
     (name,) = extra
     assert differing.field == f"decoding.{name}"
     assert (differing.baseline, differing.candidate) == ("none", str(extra[name]))
-    assert refusal(changed(decoding=decoding(**extra)), make_run(VALUES)).baseline == str(extra[name])
+    mirrored = Differing(f"decoding.{name}", str(extra[name]), "none", "medec")
+    assert refusal(changed(decoding=decoding(**extra)), make_run(VALUES)) == mirrored
+
+
+def test_only_a_hash_is_shortened() -> None:
+    for value in ("x" * 64, "a" * 63, "a" * 65):
+        assert refusal(make_run(VALUES), changed(decoding=decoding(note=value))).candidate == value
+    assert refusal(make_run(VALUES), changed(decoding=decoding(note="a" * 64))).candidate == "a" * 12
 
 
 def test_fields_of_the_whole_run_come_first() -> None:

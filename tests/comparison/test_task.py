@@ -135,6 +135,7 @@ def test_a_component_that_a_run_lacks_leaves_no_difference_and_its_name() -> Non
     found = compared(full, half)
     assert (found.baseline, found.candidate, found.difference.delta, found.changes) == (None, None, None, None)
     assert found.difference.reason == "b has no value in the candidate"
+    assert shown_flips(found) == ()
     assert compared(half, full).difference.reason == "b has no value in the baseline"
     assert compared(half, half).difference.reason == "b has no value in either run"
     assert found.components["a"].delta == -0.25
