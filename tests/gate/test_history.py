@@ -109,6 +109,7 @@ def test_what_chance_may_explain_is_watched() -> None:
     assert find_drift(vague(0.0111))[0].standing == "drifted"
     assert find_drift(vague(0.0113))[0].standing == "watch"
     assert find_drift(vague(None))[0].standing == "watch"
+    assert find_drift([*vague(0.001)[:1], *vague(None)[1:]])[0].standing == "watch"
 
 
 def test_candidates_that_were_never_built_upon_are_no_steps() -> None:
@@ -116,6 +117,18 @@ def test_candidates_that_were_never_built_upon_are_no_steps() -> None:
     refused = step("r2", "r3", (0.575, 0.1), status="NOT COMPARABLE")
     (found,) = find_drift([SLOW[0], rejected, SLOW[1], refused, SLOW[2]])
     assert (found.steps, found.total) == (3, pytest.approx(-0.037))
+
+
+def test_sides_without_a_run_are_told_apart_by_their_source() -> None:
+    def bare(verdict: Verdict) -> Verdict:
+        sides = {name: getattr(verdict, name).model_copy(update={"run": None}) for name in ("baseline", "candidate")}
+        return verdict.model_copy(update=sides)
+
+    assert find_drift([bare(verdict) for verdict in SLOW])[0].steps == 3
+    elsewhere = bare(step("x", "y", (0.9, 0.8)))
+    assert find_drift([bare(SLOW[0]), elsewhere, bare(SLOW[1])])[0].steps == 2
+    moved = SLOW[1].model_copy(update={"baseline": SLOW[1].baseline.model_copy(update={"source": "/elsewhere/r1"})})
+    assert find_drift([SLOW[0], moved])[0].steps == 2  # a run keeps its name wherever its folder stands
 
 
 def test_an_anchor_may_be_any_release_of_the_chain_by_run_source_or_model() -> None:

@@ -103,6 +103,7 @@ def test_the_mean_has_bounds_only_where_every_task_has() -> None:
     errors = [e.standard_error or 0.0 for e in found.values()]
     assert (mean.difference, mean.baseline, mean.candidate) == (0.0, 0.4, pytest.approx(0.4))
     assert mean.standard_error == pytest.approx(math.hypot(*errors) / 2)
+    assert mean.power == pytest.approx(NormalDist().cdf(0.01 / (mean.standard_error or 1) - 1.6449), abs=1e-4)
     bare = scores_evidence(policy(), {"sdoh": 0.3}, {"sdoh": 0.3}, ["sdoh"])["sdoh"]
     assert mean_scores(chosen, [*found.values(), bare]).low is None
     assert mean_scores(chosen, [Evidence(kind="scores only")]).reason == "a task has no score"
