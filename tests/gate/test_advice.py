@@ -55,6 +55,12 @@ def test_a_loss_of_the_margin_or_more_is_settled_by_proving_it() -> None:
     assert (advice(beyond)[0] or 0) < (advice(at)[0] or 0)
 
 
+def test_a_loss_of_exactly_the_margin_is_one_to_prove() -> None:
+    exact = advise(difference(24, 16, 512), 8 / 512, ALPHA, make_task("medec", make_items("medec", [1.0, 0.0])), None)
+    assert exact is not None
+    assert "would prove the loss" in exact.text
+
+
 def test_a_task_without_more_items_says_what_samples_would_do() -> None:
     found = difference(40, 40)
     assert advice(found)[1].endswith(

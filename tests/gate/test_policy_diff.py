@@ -39,6 +39,11 @@ CASES = [
     ({}, {"defaults": {"tier": "advisory"}}, ("defaults.tier", "advisory", "critical", "tighter")),
     ({"defaults": {"relative_floor": 0.9}}, {}, ("defaults.relative_floor", "none", "0.9", "tighter")),
     ({}, {"defaults": {"relative_floor": 0.9}}, ("defaults.relative_floor", "0.9", "none", "looser")),
+    (
+        {"defaults": {"relative_floor": 0.8}},
+        {"defaults": {"relative_floor": 0.9}},
+        ("defaults.relative_floor", "0.9", "0.8", "looser"),
+    ),
     (TIER, {}, ("tasks.medec.tier", "critical", "supporting", "looser")),
     ({}, TIER, ("tasks.medec.tier", "supporting", "critical", "tighter")),
     ({"tasks": {"medec": {"tier": "advisory"}}}, TIER, ("tasks.medec.tier", "supporting", "advisory", "looser")),
