@@ -101,6 +101,13 @@ def test_notes_tell_what_a_reader_must_know() -> None:
     assert found.of_the_model == (Differing("template", "a" * 12, "b" * 12),)
 
 
+def test_an_item_that_one_run_has_no_score_for_is_told_whichever_it_is() -> None:
+    whole, part = make_run({"medec": [0.0, 1.0, 1.0]}, name="whole"), make_run({"medec": [0.0, 1.0, None]}, name="part")
+    told = "medec: items without a score are left out: "
+    assert compare(whole, part).notes == (told + "0 of the baseline, 1 of the candidate",)
+    assert compare(part, whole).notes == (told + "1 of the baseline, 0 of the candidate",)
+
+
 def test_a_run_compared_with_itself_is_told() -> None:
     run = make_run({"medec": MEDEC})
     found = compare(run, run)

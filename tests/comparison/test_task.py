@@ -62,6 +62,14 @@ def test_an_items_score_counts_components_that_both_sides_have() -> None:
     assert (found.wins, found.losses, found.ties) == (1, 0, 1)
 
 
+def test_a_component_that_one_side_lacks_is_no_part_of_an_items_score() -> None:
+    changes = compared(
+        [{"a": 0.0, "b": 1.0}, {"a": 1.0, "b": 1.0}], [{"a": 1.0, "b": None}, {"a": 1.0, "b": 1.0}]
+    ).changes
+    assert changes is not None
+    assert [(flip.baseline, flip.candidate) for flip in changes.flips] == [(0.0, 1.0)]
+
+
 def test_a_flip_says_which_item_and_where_its_answers_are() -> None:
     changes = compared(make_items("medec", [0.0], groups={"error": "dose"}), [1.0]).changes
     assert changes is not None
