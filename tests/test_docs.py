@@ -79,7 +79,8 @@ def test_a_command_of_the_docs_runs(command: str, servers: list[FakeServer], san
         pytest.skip("seconds are measured in benchmarks/, not in tests; test_benchmarks.py runs each script small")
     for port, server in zip((8000, 8001), servers, strict=True):
         command = command.replace(f"http://127.0.0.1:{port}/v1", server.base_url)
-    words = [word for written in shlex.split(command) for word in expanded(written, sandbox)]
+    expected = re.search(r"  # exits with (\d+)$", command)
+    words = [word for written in shlex.split(command, comments=True) for word in expanded(written, sandbox)]
     environment = {
         **os.environ,
         "FAKE_VLLM": str(sandbox / "fake-vllm"),
@@ -90,4 +91,4 @@ def test_a_command_of_the_docs_runs(command: str, servers: list[FakeServer], san
         "PYTHONPATH": str(sandbox),
     }
     result = subprocess.run(words, cwd=sandbox, env=environment, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stderr[-2000:]
+    assert result.returncode == (int(expected[1]) if expected else 0), result.stderr[-2000:] or result.stdout[-2000:]

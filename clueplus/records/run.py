@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
 
 from clueplus.errors import StoreError
 from clueplus.files import write_atomic
@@ -40,7 +41,9 @@ class Measure(_Strict):
     reason: str | None = None
 
 
-class ItemRecord(_Strict):
+# There may be a hundred thousand: as models they would take three times the memory.
+@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+class ItemRecord:
     """One answer to one item of one task. `id` and `cluster` are hashes for restricted data.
 
     `cut` counts the characters taken out of the document so that the prompt fits. `answer_hash` tells whether two runs
@@ -60,7 +63,6 @@ class ItemRecord(_Strict):
     cut: int = 0
     reason: str | None = None
     answer_hash: str | None = None
-    # Factories: a default of {} would be copied deeply for each of a run's many items, half of the time of reading.
     components: dict[str, float | None] = Field(default_factory=dict)
     beside: dict[str, float] = Field(default_factory=dict)
     groups: dict[str, str] = Field(default_factory=dict)
@@ -211,6 +213,8 @@ class Run(NamedTuple):
     items: list[ItemRecord]
 
 
+_ITEM = TypeAdapter(ItemRecord)
+
 RECORD_NAME = "run.json"
 ITEMS_NAME = "items.jsonl"
 
@@ -221,7 +225,7 @@ def write_run(folder: Path, record: RunRecord, items: list[ItemRecord]) -> Path:
     Raises:
         StoreError: the folder can't be written.
     """
-    write_atomic(folder / ITEMS_NAME, "".join(item.model_dump_json(exclude_defaults=True) + "\n" for item in items))
+    write_atomic(folder / ITEMS_NAME, b"".join(_ITEM.dump_json(item, exclude_defaults=True) + b"\n" for item in items))
     path = folder / RECORD_NAME
     write_atomic(path, json.dumps(record.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     return path
@@ -240,7 +244,7 @@ def read_run(run: Path) -> Run:
         record = RunRecord.model_validate_json(path.read_bytes())
         path = folder / ITEMS_NAME
         with path.open("rb") as file, _no_collection():
-            items = [ItemRecord.model_validate_json(line) for line in file]
+            items = [_ITEM.validate_json(line) for line in file]
             _check_complete(path, record, items)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}", fix="give a run's folder or its run.json") from error

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def test_runs_of_other_work_are_refused_in_one_line(cli: Cli, old: Path, change:
 
 def test_one_changed_byte_of_a_prompt_or_a_document_is_refused(cli: Cli, old: Path) -> None:
     items = make_items("medec", [0.0] * 10)
-    items[4] = items[4].model_copy(update={"prompt_hash": "0" * 64})
+    items[4] = replace(items[4], prompt_hash="0" * 64)
     result = cli("compare", old, write(make_run({"medec": items}, name="other")))
     assert "medec: prompts is " in result.error
     assert "in results/old and 000000000000 (document" in result.error
