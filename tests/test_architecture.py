@@ -26,6 +26,7 @@ LEVELS = [
     {"evaluation"},
     {"comparison"},
     {"gate"},
+    {"leaderboard"},
     {"cli"},
     {"__main__"},
 ]
@@ -35,6 +36,7 @@ NARROW = {
     "records": {"errors", "files", "registry"},
     "comparison": {"errors", "files", "registry", "statistics", "records", "plots"},
     "gate": {"errors", "files", "registry", "statistics", "records", "plots", "comparison"},
+    "leaderboard": {"errors", "files", "registry", "statistics", "records", "plots", "comparison", "gate"},
 }
 # What the code of a task may use of the house.
 TASK_ROOMS = {"data", "metrics", "errors"}

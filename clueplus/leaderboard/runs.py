@@ -1,0 +1,148 @@
+"""The run records under a folder: read, validated, and condensed to what a board needs of their items."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clueplus.errors import ClueplusError, StoreError
+from clueplus.files import canonical_json, sha256
+from clueplus.records.run import RECORD_NAME, ItemRecord, RunRecord, TaskRecord, read_run
+
+BINS = 20
+
+
+class Items(NamedTuple):
+    """What is kept of a task's items.
+
+    `influence[c]` is what cluster `c` moves the task's score by: the score's variance is the sum of its squares times
+    m / (m - 1). `histogram` counts the items by their mean of components, in `BINS` bins of [0, 1].
+    """
+
+    clusters: tuple[str, ...]
+    influence: NDArray[np.float64]
+    histogram: NDArray[np.int64]
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run that may enter the site. `place` is its folder under the results folder."""
+
+    place: str
+    folder: Path
+    record: RunRecord
+    items: dict[str, Items]
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells two checkpoints of one name apart; a baseline's few-shot pool differs by task and is left out."""
+        known = {
+            canonical_json({key: value for key, value in identity.items() if key != "pool"})
+            for identity in self.record.model.identity.values()
+        }
+        return sha256("\n".join(sorted(known)))[:12]
+
+    def task(self, name: str) -> TaskRecord | None:
+        """The record of a task, if the run has it."""
+        return next((task for task in self.record.tasks if task.name == name), None)
+
+
+class Rejected(NamedTuple):
+    """A record that is left out, and why."""
+
+    place: str
+    reason: str
+
+
+def collect(results: Path) -> tuple[list[StoredRun], list[Rejected]]:
+    """Every run under a results folder, oldest first, and the records that are none.
+
+    Raises:
+        ClueplusError: there is no such folder.
+    """
+    if not results.is_dir():
+        raise ClueplusError(f"--results {results}: no such folder", fix="give the folder that holds run records")
+    runs, rejected = [], []
+    for path in record_paths(results):
+        place = path.parent.relative_to(results).as_posix()
+        try:
+            folder, record, items = read_run(path)
+            runs.append(StoredRun(place, folder, record, condense(record, items)))
+        except (StoreError, ValueError) as error:
+            rejected.append(Rejected(place, error.message if isinstance(error, ClueplusError) else str(error)))
+    return sorted(runs, key=lambda run: (run.record.created.timestamp(), run.place)), rejected
+
+
+def record_paths(results: Path) -> Iterator[Path]:
+    """The `run.json` files under a folder, in the order of their paths; hidden folders and links are not entered."""
+    for folder, names, files in os.walk(results):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        if RECORD_NAME in files:
+            yield Path(folder) / RECORD_NAME
+
+
+def condense(record: RunRecord, items: Sequence[ItemRecord]) -> dict[str, Items]:
+    """What is kept of a run's items, by task.
+
+    Raises:
+        ValueError: the items are not those of the record.
+    """
+    by_task: dict[str, list[ItemRecord]] = {task.name: [] for task in record.tasks}
+    if len(by_task) < len(record.tasks):
+        raise ValueError("a task appears twice")
+    for item in items:
+        if item.task not in by_task:
+            raise ValueError("items.jsonl has an item of a task that run.json lacks")
+        by_task[item.task].append(item)
+    return {task.name: _condense_task(task, by_task[task.name]) for task in record.tasks}
+
+
+def _condense_task(task: TaskRecord, items: Sequence[ItemRecord]) -> Items:
+    if len(items) != sum(task.outcomes.values()):
+        raise ValueError(
+            f"{task.name}: run.json counts {sum(task.outcomes.values())} answers, items.jsonl {len(items)}"
+        )
+    scored = [item for item in items if item.outcome != "infrastructure_error"]
+    names = list(task.components)
+    rows = [[item.components.get(name) for name in names] for item in scored]
+    values = np.array(rows, dtype=np.float64).reshape(len(scored), len(names))  # None becomes NaN
+    labels = tuple(dict.fromkeys(item.cluster for item in scored))
+    return Items(
+        labels,
+        _influence(values, [item.cluster for item in scored], labels),
+        _histogram(values),
+        _total([item.prompt_tokens for item in scored]),
+        _total([item.completion_tokens for item in scored]),
+    )
+
+
+def _influence(values: NDArray[np.float64], clusters: Sequence[str], labels: Sequence[str]) -> NDArray[np.float64]:
+    """See `statistics.intervals.mean_of_means_interval`, whose variance this is."""
+    present = ~np.isnan(values)
+    counts = present.sum(axis=0)
+    if not counts.size or (counts == 0).any():
+        return np.zeros(0)
+    means = np.where(present, values, 0.0).sum(axis=0) / counts
+    by_item = (np.where(present, values - means, 0.0) / (values.shape[1] * counts)).sum(axis=1)
+    place = {name: number for number, name in enumerate(labels)}
+    return np.bincount([place[name] for name in clusters], weights=by_item, minlength=len(labels))
+
+
+def _histogram(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    present = ~np.isnan(values)
+    counts = present.sum(axis=1)
+    means = np.where(present, values, 0.0).sum(axis=1)[counts > 0] / counts[counts > 0]
+    return np.histogram(means, bins=BINS, range=(0.0, 1.0))[0].astype(np.int64)
+
+
+def _total(tokens: Sequence[int | None]) -> int | None:
+    known = [count for count in tokens if count is not None]
+    return sum(known) if known and len(known) == len(tokens) else None
