@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clueplus.errors import ClueplusError
+from clueplus.leaderboard.downloads import downloads
 from clueplus.leaderboard.index import index_page
 from clueplus.leaderboard.pages import Pages
 from clueplus.leaderboard.render import Renderer
@@ -57,6 +58,8 @@ def site_files(site: Site, runs: list[StoredRun], rejected: list[Rejected]) -> I
     renderer = Renderer(content_folder("leaderboard"))
     built = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     yield "index.html", index_page(renderer, site, len(rejected), built)
+    for table in site.tables:
+        yield from downloads(table)
     yield from Pages(renderer, site, built).files()
 
 

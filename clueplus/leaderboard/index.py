@@ -80,7 +80,7 @@ def _cells(row: Row, trivial: Row | None) -> list[CellView]:
 
 def _cell(cell: Cell, mark: float | None, measured: bool) -> CellView:
     if cell.value is None:
-        return CellView("–", "", "", cell.reason)
+        return CellView("–", "", "", cell.reason or "unknown")
     detail = str(cell.n) if cell.n else ""
     if cell.half_width is not None:
         detail = f"±{100 * cell.half_width:.1f} · {cell.n}"

@@ -45,8 +45,8 @@ def macro_tests(rows: Sequence[Row], tasks: Sequence[str]) -> tuple[NDArray[np.f
 
     A task's difference has the variance of the sums over clusters of the two rows' influences, subtracted cluster by
     cluster: what both rows find hard cancels. Tasks are independent, so the variance of the mean over T tasks is the
-    sum of theirs over T squared; Student's t with Welch and Satterthwaite's degrees of freedom. One product of matrices a
-    task does all pairs.
+    sum of theirs over T squared; Student's t with Welch and Satterthwaite's degrees of freedom. One product of
+    matrices a task does all pairs.
     """
     from scipy.stats import t
 
@@ -78,7 +78,8 @@ def significantly_better(difference: NDArray[np.float64], p: NDArray[np.float64]
     rejected[order[: tests if passes.all() else int(np.argmin(passes))]] = True
     differs = np.zeros((count, count), dtype=bool)
     differs[above] = rejected
-    return (differs | differs.T) & (difference > 0)
+    better: NDArray[np.bool_] = (differs | differs.T) & (difference > 0)
+    return better
 
 
 def _task_variance(rows: Sequence[Row], task: str) -> tuple[NDArray[np.float64], int]:

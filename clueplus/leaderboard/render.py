@@ -35,6 +35,7 @@ class Renderer:
             "percent": percent,
             "signed": signed,
             "label": label,
+            "short_reason": short_reason,
             "visible": visible,
             "json": embedded_json,
         }
@@ -66,7 +67,7 @@ class Renderer:
 
 
 def policy(style: str, script: str | None) -> str:
-    """The Content-Security-Policy of a page: its own style and script by their hashes, pictures in the page, no more."""
+    """The Content-Security-Policy of a page: its own style and script by their hashes, and nothing else."""
     return "; ".join(
         [
             "default-src 'none'",
@@ -92,6 +93,12 @@ def embedded_json(value: Any) -> Markup:
 def percent(value: float | None, digits: int = 1) -> str:
     """A fraction in percent; a dash where there is none."""
     return "–" if value is None else f"{100 * value:.{digits}f}"
+
+
+def short_reason(reason: str) -> str:
+    """A reason in a few words: "bertscore_f1: not computed, ..." is told as "no bertscore_f1"."""
+    head, colon, _ = reason.partition(":")
+    return visible(f"no {head}" if colon and " " not in head else reason, 48)
 
 
 def signed(value: float | None, digits: int = 1) -> str:

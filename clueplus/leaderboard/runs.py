@@ -133,7 +133,10 @@ def _influence(values: NDArray[np.float64], clusters: Sequence[str], labels: Seq
     means = np.where(present, values, 0.0).sum(axis=0) / counts
     by_item = (np.where(present, values - means, 0.0) / (values.shape[1] * counts)).sum(axis=1)
     place = {name: number for number, name in enumerate(labels)}
-    return np.bincount([place[name] for name in clusters], weights=by_item, minlength=len(labels))
+    sums: NDArray[np.float64] = np.bincount(
+        [place[name] for name in clusters], weights=by_item, minlength=len(labels)
+    ).astype(np.float64)
+    return sums
 
 
 def _histogram(values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def visible(text: str, most: int = 20_000) -> str:
-    """The text with every invisible control as `\\uXXXX`, cut after `most` characters, which is told."""
+    """The text with every invisible control as its number, cut after `most` characters, which is told."""
     kept = text if len(text) <= most else f"{text[:most]}… [{len(text) - most:,} characters more]"
     return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", kept.replace("\r\n", "\n"))
 

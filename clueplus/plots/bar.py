@@ -16,7 +16,8 @@ def interval_bar(value: float, low: float | None, high: float | None, mark: floa
     """
     line = f"M{_at(low)} 4H{_at(high)}" if low is not None and high is not None else ""
     tick = f'<path class="m" d="M{_at(mark)} 0V8"/>' if mark is not None else ""
-    return f'<svg viewBox="0 0 100 8" aria-hidden="true"><path d="{line}"/>{tick}<circle cx="{_at(value)}" cy="4" r="3"/></svg>'
+    dot = f'<circle cx="{_at(value)}" cy="4" r="3"/>'
+    return f'<svg viewBox="0 0 100 8" aria-hidden="true"><path d="{line}"/>{tick}{dot}</svg>'
 
 
 def _at(value: float) -> str:

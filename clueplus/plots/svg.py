@@ -17,16 +17,11 @@ def figure(width: int, height: int, parts: Iterable[str], *, title: str, words: 
         words: the plot in words, every number that it shows.
         kind: the class for a page's style.
     """
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="plot {kind}" role="img" viewBox="0 0 {width} {height}"'
-            f' width="{width}" height="{height}" font-family="system-ui, sans-serif" font-size="12"'
-            ' fill="currentColor">',
-            f"<title>{text(title)}</title><desc>{text(words)}</desc>",
-            *parts,
-            "</svg>",
-        ]
-    )
+    look = f'class="plot {kind}" font-family="system-ui, sans-serif" font-size="12" fill="currentColor"'
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    alternative = f"<title>{text(title)}</title><desc>{text(words)}</desc>"
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size} {look}>'
+    return "\n".join([head, alternative, *parts, "</svg>"])
 
 
 def text(content: str) -> str:
