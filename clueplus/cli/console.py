@@ -20,8 +20,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from clueplus.evaluation.generate import Generation
-    from clueplus.evaluation.run import Run
-    from clueplus.records.run import Measure, TaskRecord
+    from clueplus.records.run import Measure, Run, TaskRecord
 
 _SHORT = {"rouge_l": "R-L", "rouge_1": "R-1", "rouge_2": "R-2", "bertscore_f1": "BERTScore", "umls_f1": "UMLS"}
 

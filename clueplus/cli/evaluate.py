@@ -150,6 +150,6 @@ def evaluate(
         show_run(run)
     if len(runs) > 1:
         from clueplus.cli.noise import show_noise
-        from clueplus.evaluation.noise import noise
+        from clueplus.comparison.noise import noise
 
         show_noise(noise(runs))

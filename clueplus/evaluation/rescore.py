@@ -11,14 +11,14 @@ import clueplus
 from clueplus.data import Library, data_folder
 from clueplus.errors import StoreError
 from clueplus.evaluation.plan import Planner
-from clueplus.evaluation.run import Run, refuse_incomplete, run_status, score_all
+from clueplus.evaluation.run import refuse_incomplete, run_status, score_all
 from clueplus.evaluation.score import average
 from clueplus.evaluation.store import ResponseStore
 from clueplus.evaluation.stores import Stores
 from clueplus.evaluation.task import load_tasks
 from clueplus.models import Request
 from clueplus.models.base import Api, Order
-from clueplus.records.run import ItemRecord, ModelRecord, RunRecord, read_run, write_run
+from clueplus.records.run import ItemRecord, ModelRecord, Run, RunRecord, read_run, write_run
 from clueplus.registry import Catalog
 
 

@@ -11,7 +11,7 @@ from clueplus.leaderboard.board import Board, Cell, Row, make_board, trivial_row
 from clueplus.leaderboard.facts import Facts
 from clueplus.leaderboard.runs import StoredRun
 from clueplus.leaderboard.standing import Standing, standings
-from clueplus.records.published import Published
+from clueplus.records.published import PublishedScores
 from clueplus.registry import Catalog, TaskSpec, VariantName
 
 BENCHMARK, CORE = "clueplus", "clue"
@@ -45,10 +45,10 @@ class Site:
     tables: Sequence[Table]
     specs: Sequence[tuple[TaskSpec, str]]
     short: Mapping[str, str]
-    published: Published
+    published: PublishedScores
 
 
-def make_site(runs: Sequence[StoredRun], catalog: Catalog, published: Published) -> Site:
+def make_site(runs: Sequence[StoredRun], catalog: Catalog, published: PublishedScores) -> Site:
     """The site of some runs.
 
     Args:
@@ -72,7 +72,7 @@ def _specs(runs: Iterable[StoredRun], catalog: Catalog) -> list[tuple[TaskSpec, 
     return [(catalog.task(name), group) for name, group in [*named, *((name, "Further tasks") for name in more)]]
 
 
-def _table(variant: VariantName, runs: Sequence[StoredRun], catalog: Catalog, published: Published) -> Table:
+def _table(variant: VariantName, runs: Sequence[StoredRun], catalog: Catalog, published: PublishedScores) -> Table:
     specs = _specs(runs, catalog)
     documents = {spec.name: digest for spec, _ in specs if (digest := _declared_documents(spec, variant))}
     columns, rows = make_board(variant, runs, specs, documents)
@@ -99,7 +99,7 @@ def _declared_documents(spec: TaskSpec, variant: VariantName) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _published_rows(published: Published, columns: Sequence[str]) -> list[Row]:
+def _published_rows(published: PublishedScores, columns: Sequence[str]) -> list[Row]:
     rows = []
     for name, scores in published.rows.items():
         cells = {}

@@ -1,22 +1,26 @@
-"""Scores that others published: numbers without items, so they are shown and never tested."""
+"""Published scores: a table of numbers without the items behind them, so they are shown and never tested."""
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from clueplus.errors import ClueplusError
-from clueplus.registry import VariantName, content_folder
+from clueplus.errors import ClueplusError, DataError, did_you_mean
+from clueplus.registry import VariantName
+from clueplus.registry.catalog import content_folder
 
-PUBLISHED_NAME = "published.json"
+PREFIX = "published:"
 
 
-class Published(BaseModel):
-    """A paper's table. `columns` maps our tasks to the paper's headings; `bases` a model to what it was made from."""
+class PublishedScores(BaseModel):
+    """`leaderboard/published.json`: scores in [0, 1] by row and task, with where they come from.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    `columns` maps our tasks to the headings of the source, `bases` a row to the row that its model was made from.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     source: str
     url: str = Field(pattern=r"^https://")
@@ -26,29 +30,39 @@ class Published(BaseModel):
     note: str
     columns: dict[str, str]
     bases: dict[str, str] = {}
-    rows: dict[str, dict[str, float | None]]
+    rows: dict[str, dict[str, float]]
 
     @model_validator(mode="after")
-    def _consistent(self) -> Published:
-        for name, row in self.rows.items():
-            if set(row) != set(self.columns):
-                raise ValueError(f"the row '{name}' has not the columns of the table")
-            if any(value is not None and not 0 <= value <= 1 for value in row.values()):
+    def _consistent(self) -> PublishedScores:
+        for name, scores in self.rows.items():
+            if not scores.keys() <= self.columns.keys():
+                raise ValueError(f"the row '{name}' has a score of no column")
+            if not all(0 <= score <= 1 for score in scores.values()):
                 raise ValueError(f"the row '{name}' has a score outside [0, 1]")
-        for name, base in self.bases.items():
-            if name not in self.rows or base not in self.rows:
-                raise ValueError(f"bases: '{name}' or '{base}' is no row")
+        for pair in self.bases.items():
+            if not self.rows.keys() >= set(pair):
+                raise ValueError(f"bases names a row that is not there: {pair[0]} or {pair[1]}")
         return self
 
+    def row(self, name: str) -> dict[str, float]:
+        """The scores of one row, by task.
 
-def read_published() -> Published:
-    """The published rows that clueplus ships.
+        Raises:
+            ClueplusError: there is no such row; the message suggests near names.
+        """
+        if name not in self.rows:
+            raise ClueplusError(f"no published scores of '{name}'", fix=did_you_mean(name, self.rows))
+        return self.rows[name]
+
+
+def read_published(path: Path | None = None) -> PublishedScores:
+    """The shipped table, or the one in `path`.
 
     Raises:
-        ClueplusError: the file is absent or not as declared.
+        DataError: the file can't be read or is no such table.
     """
-    path = content_folder("leaderboard") / PUBLISHED_NAME
+    path = path or content_folder("leaderboard") / "published.json"
     try:
-        return Published.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
-        raise ClueplusError(f"{path}: not the published scores ({type(error).__name__})", fix="reinstall it") from error
+        return PublishedScores.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DataError(f"{path}: not a table of published scores", fix="reinstall clueplus") from error

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -13,7 +14,7 @@ from clueplus.errors import StoreError
 from clueplus.files import write_atomic
 from clueplus.registry import Tier, VariantName
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 # Above this share of infrastructure errors in one task, the run is not a result.
 MAX_INFRASTRUCTURE_SHARE = 0.01
 
@@ -141,7 +142,7 @@ class GenerationRecord(_Strict):
 class RunRecord(_Strict):
     """One run. `status` is "incomplete" when infrastructure errors were too many for it to count as a result."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = SCHEMA_VERSION
     run: str
     status: Literal["complete", "incomplete"]
     reason: str | None = None
@@ -155,6 +156,14 @@ class RunRecord(_Strict):
     tasks: list[TaskRecord]
     average: Measure
     generation: GenerationRecord
+
+
+class Run(NamedTuple):
+    """A finished run: its folder and what was written there."""
+
+    folder: Path
+    record: RunRecord
+    items: list[ItemRecord]
 
 
 RECORD_NAME = "run.json"
@@ -173,11 +182,12 @@ def write_run(folder: Path, record: RunRecord, items: list[ItemRecord]) -> Path:
     return path
 
 
-def read_run(run: Path) -> tuple[Path, RunRecord, list[ItemRecord]]:
-    """The folder, the record and the items of a run, named by its folder or its `run.json`.
+def read_run(run: Path) -> Run:
+    """The run in a folder, named by the folder or its `run.json`.
 
     Raises:
-        StoreError: there is no such run, or a file is not of the schema; the first fault is named.
+        StoreError: there is no such run, a file is not of the schema (the first fault is named), or the items are not
+            those that the record counts.
     """
     folder = run.parent if run.name == RECORD_NAME else run
     path = folder / RECORD_NAME
@@ -191,4 +201,20 @@ def read_run(run: Path) -> tuple[Path, RunRecord, list[ItemRecord]]:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, fault["loc"]))
         raise StoreError(f"{path}: not a run record of schema {SCHEMA_VERSION}: {where}: {fault['msg']}") from error
-    return folder, record, items
+    _check_complete(path, record, items)
+    return Run(folder, record, items)
+
+
+def _check_complete(path: Path, record: RunRecord, items: list[ItemRecord]) -> None:
+    """A file that lost its last lines is valid line by line; only the record knows how many there were."""
+    found = Counter((item.task, item.outcome) for item in items)
+    told = Counter({(task.name, outcome): n for task in record.tasks for outcome, n in task.outcomes.items() if n})
+    for task, outcome in sorted(found | told):
+        if found[task, outcome] != told[task, outcome]:
+            raise StoreError(
+                f"{path}: {found[task, outcome]} items of {task} are {outcome}, and run.json counts"
+                f" {told[task, outcome]}",
+                fix="restore both files, or evaluate again: answers that are stored are not asked for twice",
+            )
+    if len({(item.task, item.index, item.sample) for item in items}) < len(items):
+        raise StoreError(f"{path}: an item stands there twice", fix="restore the file, or evaluate again")

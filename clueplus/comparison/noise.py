@@ -7,11 +7,9 @@ from itertools import combinations
 
 from pydantic import BaseModel
 
+from clueplus.comparison.pairing import answers_of
 from clueplus.errors import ClueplusError
-from clueplus.evaluation.run import Run
-from clueplus.records.run import ItemRecord
-
-Place = tuple[str, int, int]
+from clueplus.records.run import ItemRecord, Run
 
 
 class Flips(BaseModel):
@@ -56,7 +54,7 @@ def _pair(first: Run, second: Run) -> list[Flips]:
     _check_same_work(first, second)
     found = []
     for a, b in zip(first.record.tasks, second.record.tasks, strict=True):
-        items, others = _items(first, a.name), _items(second, a.name)
+        items, others = answers_of(first, a.name), answers_of(second, a.name)
         changes = [_change(items[place], others[place]) for place in items]
         known = [change for change in changes if change is not None]
         values = a.score.value, b.score.value
@@ -75,20 +73,12 @@ def _pair(first: Run, second: Run) -> list[Flips]:
 
 def _check_same_work(first: Run, second: Run) -> None:
     """Two runs are the same work when every answer was asked for with the same key."""
-    a, b = ([(_place(item), item.response_key) for item in run.items] for run in (first, second))
-    if sorted(a) != sorted(b):
+    a, b = (sorted((item.task, item.response_key) for item in run.items) for run in (first, second))
+    if a != b:
         raise ClueplusError(
             f"{first.folder} and {second.folder} are not the same work: model, tasks, data, prompts or decoding differ",
             fix="noise needs the same command twice (--repeat 2); to compare two models: clueplus compare",
         )
-
-
-def _items(run: Run, task: str) -> dict[Place, ItemRecord]:
-    return {_place(item): item for item in run.items if item.task == task}
-
-
-def _place(item: ItemRecord) -> Place:
-    return item.task, item.index, item.sample
 
 
 def _change(first: ItemRecord, second: ItemRecord) -> float | None:

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from clueplus.comparison.noise import noise
 from clueplus.errors import ClueplusError
-from clueplus.evaluation.noise import noise
 from clueplus.evaluation.options import Options
 from clueplus.evaluation.run import Run, evaluate_repeatedly
 from tests.support.fake_server import fake_server

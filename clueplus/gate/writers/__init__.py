@@ -1,0 +1,1 @@
+"""One verdict, many writers: each shows what the verdict says and decides nothing."""

@@ -1,0 +1,37 @@
+"""The words and numbers that all writers for people show alike."""
+
+from __future__ import annotations
+
+from clueplus.gate.points import p_value, points, share
+from clueplus.gate.verdict import Check, Difference
+
+HEADINGS = ("", "tier", "baseline", "candidate", "difference", "at least", "allowed", "Holm p", "power", "finds", "")
+
+
+def row(found: Difference) -> tuple[str, ...]:
+    """One difference under HEADINGS; scores, bounds and margins in points."""
+    return (
+        found.task,
+        found.tier or "",
+        points(found.baseline),
+        points(found.candidate),
+        points(found.difference, signed=True),
+        points(found.low, signed=True),
+        points(found.margin),
+        p_value(found.p_adjusted),
+        share(found.power),
+        points(found.detectable),
+        mark(found),
+    )
+
+
+def mark(found: Difference | Check) -> str:
+    """The standing, with what it does to the verdict where it does something."""
+    notes = {"fail": " (blocks)", "hold": " (holds back)", "warn": " (warning)", "none": ""}
+    return f"{found.standing}{notes[found.effect]}"
+
+
+LEGEND = (
+    "Points of 100. At least: the one-sided lower bound of the true difference. Power: the chance to show that no more "
+    "than allowed was lost, if nothing had changed. Finds: the true loss that would be seen with 80% chance."
+)
