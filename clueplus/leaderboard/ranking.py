@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clueplus.leaderboard.board import Row
+from clueplus.statistics.multiplicity import holm
+from clueplus.statistics.pairwise import Spread, mean_difference_p, spread
 
 ALPHA = 0.05
 
@@ -23,82 +25,57 @@ class Rank(NamedTuple):
         return str(self.best) if self.best == self.worst else f"{self.best}–{self.worst}"
 
 
-def ranks(rows: Sequence[Row], tasks: Sequence[str]) -> dict[str, Rank]:
-    """The rank of each row, by its slug: one row better by a test moves it a place down, one worse bounds it below.
+class Ranking:
+    """Ranks rows on sets of tasks; what two rows differ by on a task is worked out once.
 
     Args:
-        rows: complete rows: each has a score and items in every task.
-        tasks: the columns whose unweighted mean is compared.
+        rows: measured rows.
+        tasks: all tasks that a set may have.
     """
-    if not rows:
-        return {}
-    better = significantly_better(*macro_tests(rows, tasks))
-    count = len(rows)
-    return {
-        row.slug: Rank(1 + int(better[:, place].sum()), count - int(better[place].sum()))
-        for place, row in enumerate(rows)
-    }
+
+    def __init__(self, rows: Sequence[Row], tasks: Iterable[str]) -> None:
+        self._places: dict[str, dict[str, int]] = {}
+        self._spreads: dict[str, Spread] = {}
+        for task in tasks:
+            sums = {row.slug: items.sums for row in rows if (items := row.cells[task].items) and items.sums}
+            self._places[task] = {slug: place for place, slug in enumerate(sums)}
+            self._spreads[task] = spread(list(sums.values()))
+
+    def ranks(self, rows: Sequence[Row], tasks: Sequence[str]) -> dict[str, Rank]:
+        """The rank of each row, by its slug.
+
+        A row's best place is one more than the number of rows that are significantly better; its worst one leaves
+        room below for those that are significantly worse.
+
+        Args:
+            rows: complete rows: each has a score and items in every task.
+            tasks: the columns whose unweighted mean is compared.
+        """
+        if not rows:
+            return {}
+        scores = np.array([[row.cells[task].value for task in tasks] for row in rows], dtype=np.float64)
+        p = mean_difference_p(scores, [self._spread(task, rows) for task in tasks])
+        better = significantly_better(scores.mean(axis=1), p)
+        return {
+            row.slug: Rank(1 + int(better[:, place].sum()), len(rows) - int(better[place].sum()))
+            for place, row in enumerate(rows)
+        }
+
+    def _spread(self, task: str, rows: Sequence[Row]) -> Spread:
+        own = np.ix_(*[[self._places[task][row.slug] for row in rows]] * 2)
+        return Spread(self._spreads[task].variance[own], self._spreads[task].df[own])
 
 
-def macro_tests(rows: Sequence[Row], tasks: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The difference of averages of every two rows, and its two-sided p-value; both (rows, rows).
+def significantly_better(means: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether row i is better than row j: Holm's procedure over all pairs, at 5% for the whole table.
 
-    A task's difference has the variance of the sums over clusters of the two rows' influences, subtracted cluster by
-    cluster: what both rows find hard cancels. Tasks are independent, so the variance of the mean over T tasks is the
-    sum of theirs over T squared; Student's t with Welch and Satterthwaite's degrees of freedom. One product of
-    matrices a task does all pairs.
+    Args:
+        means: (rows,) averages.
+        p: (rows, rows) two-sided p values.
     """
-    from scipy.stats import t
-
-    averages = np.array([[row.cells[task].value for task in tasks] for row in rows], dtype=np.float64).mean(axis=1)
-    difference = averages[:, None] - averages[None, :]
-    variance, weight = np.zeros_like(difference), np.zeros_like(difference)
-    for task in tasks:
-        own, clusters = _task_variance(rows, task)
-        variance += own
-        weight += own**2 / max(clusters - 1, 1)
-    variance /= len(tasks) ** 2
-    weight /= len(tasks) ** 4
-    with np.errstate(divide="ignore", invalid="ignore"):
-        freedom = np.where(weight > 0, variance**2 / weight, 1.0)
-        statistic = np.abs(difference) / np.sqrt(variance)
-        p = np.asarray(2 * t.sf(statistic, freedom), dtype=np.float64)
-    # Rows that answer alike item by item differ by nothing; a difference without any spread has no test.
-    return difference, np.where(variance > 0, p, 1.0)
-
-
-def significantly_better(difference: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether row i is better than row j: Holm's procedure over all pairs, at 5% for the whole board."""
-    count = len(p)
-    above = np.triu_indices(count, 1)
-    order = np.argsort(p[above], kind="stable")
-    tests = len(order)
-    rejected = np.zeros(tests, dtype=bool)
-    passes = p[above][order] <= ALPHA / (tests - np.arange(tests))
-    rejected[order[: tests if passes.all() else int(np.argmin(passes))]] = True
-    differs = np.zeros((count, count), dtype=bool)
-    differs[above] = rejected
-    better: NDArray[np.bool_] = (differs | differs.T) & (difference > 0)
+    above = np.triu_indices(len(means), 1)
+    adjusted = np.ones_like(p)
+    adjusted[above] = holm([float(value) for value in p[above]])
+    adjusted = np.minimum(adjusted, adjusted.T)
+    better: NDArray[np.bool_] = (adjusted < ALPHA) & (means[:, None] > means[None, :])
     return better
-
-
-def _task_variance(rows: Sequence[Row], task: str) -> tuple[NDArray[np.float64], int]:
-    """The variance of every two rows' difference on a task, and the number of clusters."""
-    places: dict[str, int] = {}
-    kept = []
-    for row in rows:
-        items = row.cells[task].items
-        assert items is not None, "a ranked row has items"
-        kept.append(items)
-        for cluster in items.clusters:
-            places.setdefault(cluster, len(places))
-    matrix = np.zeros((len(rows), len(places)))
-    for number, items in enumerate(kept):
-        matrix[number, [places[cluster] for cluster in items.clusters]] = items.influence
-    product = matrix @ matrix.T
-    squares = np.diag(product)
-    m = len(places)
-    # Rounding of the products must not look like spread.
-    raw = np.maximum(squares[:, None] + squares[None, :] - 2 * product, 0.0)
-    raw[raw < 1e-12 * (squares[:, None] + squares[None, :])] = 0.0
-    return raw * m / max(m - 1, 1), m

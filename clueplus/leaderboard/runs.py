@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +15,18 @@ from numpy.typing import NDArray
 from clueplus.errors import ClueplusError, StoreError
 from clueplus.files import canonical_json, sha256
 from clueplus.records.run import RECORD_NAME, ItemRecord, RunRecord, TaskRecord, read_run
+from clueplus.statistics.pairwise import ClusterSums, cluster_sums
 
 BINS = 20
 
 
 class Items(NamedTuple):
-    """What is kept of a task's items.
+    """What is kept of a task's items: sums for paired tests (None where a component has no value), and counts.
 
-    `influence[c]` is what cluster `c` moves the task's score by: the score's variance is the sum of its squares times
-    m / (m - 1). `histogram` counts the items by their mean of components, in `BINS` bins of [0, 1].
+    `histogram` counts the items by their mean of components, in `BINS` bins of [0, 1].
     """
 
-    clusters: tuple[str, ...]
-    influence: NDArray[np.float64]
+    sums: ClusterSums | None
     histogram: NDArray[np.int64]
     prompt_tokens: int | None
     completion_tokens: int | None
@@ -76,8 +76,8 @@ def collect(results: Path) -> tuple[list[StoredRun], list[Rejected]]:
         try:
             folder, record, items = read_run(path)
             runs.append(StoredRun(place, folder, record, condense(record, items)))
-        except (StoreError, ValueError) as error:
-            rejected.append(Rejected(place, error.message if isinstance(error, ClueplusError) else str(error)))
+        except StoreError as error:
+            rejected.append(Rejected(place, error.message))
     return sorted(runs, key=lambda run: (run.record.created.timestamp(), run.place)), rejected
 
 
@@ -90,53 +90,24 @@ def record_paths(results: Path) -> Iterator[Path]:
 
 
 def condense(record: RunRecord, items: Sequence[ItemRecord]) -> dict[str, Items]:
-    """What is kept of a run's items, by task.
-
-    Raises:
-        ValueError: the items are not those of the record.
-    """
+    """What is kept of a run's items, by task."""
     by_task: dict[str, list[ItemRecord]] = {task.name: [] for task in record.tasks}
-    if len(by_task) < len(record.tasks):
-        raise ValueError("a task appears twice")
     for item in items:
-        if item.task not in by_task:
-            raise ValueError("items.jsonl has an item of a task that run.json lacks")
-        by_task[item.task].append(item)
+        if item.outcome != "infrastructure_error":
+            by_task[item.task].append(item)
     return {task.name: _condense_task(task, by_task[task.name]) for task in record.tasks}
 
 
 def _condense_task(task: TaskRecord, items: Sequence[ItemRecord]) -> Items:
-    if len(items) != sum(task.outcomes.values()):
-        raise ValueError(
-            f"{task.name}: run.json counts {sum(task.outcomes.values())} answers, items.jsonl {len(items)}"
-        )
-    scored = [item for item in items if item.outcome != "infrastructure_error"]
     names = list(task.components)
-    rows = [[item.components.get(name) for name in names] for item in scored]
-    values = np.array(rows, dtype=np.float64).reshape(len(scored), len(names))  # None becomes NaN
-    labels = tuple(dict.fromkeys(item.cluster for item in scored))
+    rows = [[item.components.get(name) for name in names] for item in items]
+    values = np.array(rows, dtype=np.float64).reshape(len(items), len(names))  # None becomes NaN
     return Items(
-        labels,
-        _influence(values, [item.cluster for item in scored], labels),
+        cluster_sums(values, [sys.intern(item.cluster) for item in items]),
         _histogram(values),
-        _total([item.prompt_tokens for item in scored]),
-        _total([item.completion_tokens for item in scored]),
+        _total([item.prompt_tokens for item in items]),
+        _total([item.completion_tokens for item in items]),
     )
-
-
-def _influence(values: NDArray[np.float64], clusters: Sequence[str], labels: Sequence[str]) -> NDArray[np.float64]:
-    """See `statistics.intervals.mean_of_means_interval`, whose variance this is."""
-    present = ~np.isnan(values)
-    counts = present.sum(axis=0)
-    if not counts.size or (counts == 0).any():
-        return np.zeros(0)
-    means = np.where(present, values, 0.0).sum(axis=0) / counts
-    by_item = (np.where(present, values - means, 0.0) / (values.shape[1] * counts)).sum(axis=1)
-    place = {name: number for number, name in enumerate(labels)}
-    sums: NDArray[np.float64] = np.bincount(
-        [place[name] for name in clusters], weights=by_item, minlength=len(labels)
-    ).astype(np.float64)
-    return sums
 
 
 def _histogram(values: NDArray[np.float64]) -> NDArray[np.int64]:

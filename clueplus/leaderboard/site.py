@@ -85,7 +85,7 @@ def _table(variant: VariantName, runs: Sequence[StoredRun], catalog: Catalog, pu
     order = [name for name in (BENCHMARK, CORE) if name in sets]
     sets = {name: sets[name] for name in [*order, *(sets.keys() - set(order))]}
     board = Board(variant, columns, rows, sets)
-    found = {name: standings(board, tasks) for name, tasks in sets.items()}
+    found = standings(board)
     ranked = [name for name, own in found.items() if any(standing.rank for standing in own.values())]
     return Table(board, found, (ranked or list(sets))[0])
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from clueplus.leaderboard.board import Board, Row
-from clueplus.leaderboard.ranking import Rank, ranks
+from clueplus.leaderboard.ranking import Rank, Ranking
 from clueplus.statistics.summary import Summary, average, datasets_gained, gain_variation
 
 NO_BASE = Summary(None, "no base on this board")
@@ -22,10 +22,16 @@ class Standing(NamedTuple):
     unranked: str | None
 
 
-def standings(board: Board, tasks: Sequence[str]) -> dict[str, Standing]:
-    """The standing of every row, by slug, on the columns `tasks`."""
-    ranked = ranks([row for row in board.rows if why_unranked(row, tasks) is None], tasks)
-    return {row.slug: _standing(row, base_of(row, board.rows), tasks, ranked.get(row.slug)) for row in board.rows}
+def standings(board: Board) -> dict[str, dict[str, Standing]]:
+    """The standing of every row, by set of columns and slug."""
+    measured = [row for row in board.rows if row.measured]
+    ranking = Ranking(measured, {task for tasks in board.sets.values() for task in tasks})
+    bases = {row.slug: base_of(row, board.rows) for row in board.rows}
+    found = {}
+    for name, tasks in board.sets.items():
+        ranks = ranking.ranks([row for row in measured if why_unranked(row, tasks) is None], tasks)
+        found[name] = {row.slug: _standing(row, bases[row.slug], tasks, ranks.get(row.slug)) for row in board.rows}
+    return found
 
 
 def why_unranked(row: Row, tasks: Sequence[str]) -> str | None:
