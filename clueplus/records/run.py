@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from clueplus.errors import StoreError
 from clueplus.files import write_atomic
@@ -166,6 +166,7 @@ class Run(NamedTuple):
     items: list[ItemRecord]
 
 
+_ITEMS = TypeAdapter(list[ItemRecord])
 RECORD_NAME = "run.json"
 ITEMS_NAME = "items.jsonl"
 
@@ -194,7 +195,7 @@ def read_run(run: Path) -> Run:
     try:
         record = RunRecord.model_validate_json(path.read_bytes())
         path = folder / ITEMS_NAME
-        items = [ItemRecord.model_validate_json(line) for line in path.read_bytes().splitlines()]
+        items = _read_items(path.read_bytes().splitlines())
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}", fix="give a run's folder or its run.json") from error
     except ValidationError as error:
@@ -203,6 +204,14 @@ def read_run(run: Path) -> Run:
         raise StoreError(f"{path}: not a run record of schema {SCHEMA_VERSION}: {where}: {fault['msg']}") from error
     _check_complete(path, record, items)
     return Run(folder, record, items)
+
+
+def _read_items(lines: list[bytes]) -> list[ItemRecord]:
+    """All lines in one call, because one call a line takes twice as long; line by line to name a fault."""
+    try:
+        return _ITEMS.validate_json(b"[" + b",".join(lines) + b"]")
+    except ValidationError:
+        return [ItemRecord.model_validate_json(line) for line in lines]
 
 
 def _check_complete(path: Path, record: RunRecord, items: list[ItemRecord]) -> None:
