@@ -43,16 +43,16 @@ def advise(found: Difference, margin: float, alpha: float, record: TaskRecord, w
         return Advice(None, f"no number of items would {what} {seen}: {items.reason}")
     text = f"about {items.number:,} items would {what} with 80% chance {seen}; {found.n:,} were compared"
     if record.limit is None:
-        text += f", and the task has no more. {_samples(found, record, within, goal)}"
+        text += f", and the task has no more; {_samples(found, record, within, goal)}"
     return Advice(items.number, text)
 
 
 def _samples(found: Difference, record: TaskRecord, within: float | None, goal: dict[str, float]) -> str:
     if within is None:
-        return "Several samples an item (--samples with --temperature, on both sides) would show what sampling can add"
+        return "several samples an item on both sides (--samples, --temperature) may help"
     assert found.se is not None
     assert found.df is not None
     needed: Needed = samples_for_margin(found.se, found.df, found.n, samples=record.samples, within=within, **goal)
     if needed.number is None:
-        return f"More samples an item do not help: {needed.reason}"
+        return f"more samples an item do not help: {needed.reason}"
     return f"{needed.number:,} samples an item instead of {record.samples} would"

@@ -154,7 +154,7 @@ def _unpaired(known: Evidence) -> float | None:
 def _target(
     target: Target, candidate: Mapping[str, Score], row: Mapping[str, float], *, official: bool
 ) -> Iterator[Check]:
-    for place in target.on:
+    for place in target.of:
         required = sum(row.values()) / len(row) if place == AVERAGE else row.get(place)
         score = candidate.get(place, Score(None))
         subject = f"{place}, at least {target.at_least}"

@@ -111,7 +111,15 @@ def _reasons(status: Status, judged: Sequence[Difference | Check], decision: Dec
     if not decided:
         return ["nothing was decided: the policy makes no task critical"]
     wanted = "fail" if status == "FAIL" else "hold"
-    return [entry.text for entry in judged if entry.effect == wanted]
+    found = [entry.text for entry in judged if entry.effect == wanted and not _only_scores(entry)]
+    if status == "INCONCLUSIVE" and any(_only_scores(entry) for entry in judged):
+        found.insert(0, "scores alone show no certainty, and no n is declared for them")
+    return found
+
+
+def _only_scores(entry: Difference | Check) -> bool:
+    """Whether nothing could be known of it, for one reason that is told once."""
+    return isinstance(entry, Difference) and entry.evidence == "scores only" and entry.effect == "hold"
 
 
 def _made(

@@ -17,6 +17,7 @@ from clueplus.gate.checks import Score
 from clueplus.gate.evidence import Evidence, mean_of
 from clueplus.records.run import ItemRecord, Run, TaskRecord
 from clueplus.statistics.bootstrap import cluster_bootstrap
+from clueplus.statistics.column import linearise
 from clueplus.statistics.intervals import mean_of_means_interval
 from clueplus.statistics.paired import Difference, paired_difference, paired_influence
 from clueplus.statistics.power import minimum_detectable_effect, power, variance_components
@@ -54,7 +55,7 @@ def compare_pairs(baseline: Run, candidate: Run, task: str, margin: float, alpha
     after = _matrix([p.candidate_components for p in pairing.pairs], names)
     clusters = [p.baseline.cluster for p in pairing.pairs]
     found = paired_difference(before, after, clusters)
-    scores = (_score(before), _score(after)) if found.delta is not None else (None, None)
+    known = found.delta is not None
     resampled = None
     if found.se is not None:
         resampled = cluster_bootstrap(
@@ -63,13 +64,14 @@ def compare_pairs(baseline: Run, candidate: Run, task: str, margin: float, alpha
     advice = advise(found, margin, alpha, record, _within(baseline, candidate, task, record))
     evidence = replace(
         bounded(found, margin, alpha),
-        baseline=scores[0],
-        candidate=scores[1],
+        baseline=linearise(before).score if known else None,
+        candidate=linearise(after).score if known else None,
         low_bootstrap=resampled,
         unpaired=_unpaired(pairing),
         needed=advice and advice.items,
         advice=advice and advice.text,
         work=_work(record),
+        reason=found.reason if known else _why_none(baseline, candidate, task) or found.reason,
     )
     return PairedTask(evidence, found)
 
@@ -101,9 +103,11 @@ def bounded(found: Difference, margin: float, alpha: float) -> Evidence:
     )
 
 
-def _score(values: Array) -> float:
-    """The mean of the components' means."""
-    return float(np.nanmean(values, axis=0).mean())
+def _why_none(baseline: Run, candidate: Run, task: str) -> str | None:
+    """Why a side has no score, in the words of its record: a missing metric model, for example."""
+    sides = (("baseline", baseline), ("candidate", candidate))
+    scores = [(side, task_record(run, task).score) for side, run in sides]
+    return "; ".join(f"{side}: {score.reason}" for side, score in scores if score.value is None) or None
 
 
 def _unpaired(pairing: Pairing) -> int:
@@ -112,7 +116,7 @@ def _unpaired(pairing: Pairing) -> int:
 
 
 def _work(task: TaskRecord) -> str:
-    asked = [task.name, task.version, task.scoring, task.data.documents, task.documents, task.shots, task.samples]
+    asked = [task.name, task.version, task.scoring, task.data.documents, task.documents, task.shots]
     return sha256(canonical_json(asked))[:16]
 
 

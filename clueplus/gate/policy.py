@@ -14,9 +14,6 @@ Tier = Literal["critical", "supporting", "advisory"]
 AVERAGE = "average"
 DEFAULT_POLICY = Path(__file__).with_name("default.yaml")
 
-Points = Field(ge=0, le=100)
-Percent = Field(ge=0, le=100)
-
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -41,7 +38,7 @@ class TaskOverride(_Strict):
     tier: Tier | None = None
     margin: float | None = Field(default=None, gt=0, le=100)
     relative_floor: float | None = Field(default=None, gt=0, le=1)
-    floor: float | None = Points
+    floor: float | None = Field(default=None, ge=0, le=100)
     declared_n: int | None = Field(default=None, ge=2)
     reason: str | None = Field(default=None, min_length=1)
 
@@ -70,16 +67,16 @@ class Target(_Strict):
     """The candidate must score at least what a published row shows, on tasks or on the `average` of all of them."""
 
     at_least: str
-    on: list[str] = Field(default=[AVERAGE], min_length=1)
+    of: list[str] = Field(default=[AVERAGE], min_length=1)
 
 
 class Limits(_Strict):
-    """The most that may go wrong, in percent of a task's answers (`unpaired`: of its items); None is no limit."""
+    """The most that may go wrong, in percent of a task's answers (`unpaired`: of its items); null is no limit."""
 
-    infrastructure_errors: float | None = Field(default=None, ge=0, le=100)
+    infrastructure_errors: float | None = Field(default=1.0, ge=0, le=100)
     unscorable: float | None = Field(default=None, ge=0, le=100)
-    unscorable_increase: float | None = Field(default=None, ge=0, le=100)
-    unpaired: float | None = Field(default=None, ge=0, le=100)
+    unscorable_increase: float | None = Field(default=5.0, ge=0, le=100)
+    unpaired: float | None = Field(default=1.0, ge=0, le=100)
     reason: str | None = Field(default=None, min_length=1)
 
 
@@ -105,7 +102,7 @@ class ZeroTolerance(_Strict):
 class NoiseFloor(_Strict):
     """How far, in points, the score of one task moves when nothing was changed; `clueplus gate calibrate` writes it."""
 
-    points: float = Points
+    points: float = Field(ge=0, le=100)
     reason: str = Field(min_length=1)
 
 
@@ -142,12 +139,12 @@ class Policy(_Strict):
         return self.noise[name].points if name in self.noise else 0.0
 
 
-def read_policy(path: Path | None = None) -> Policy:
-    """The policy in `path`, or the shipped one.
+def read_policy(path: Path | None = None, *, option: str = "--policy") -> Policy:
+    """The policy in `path`, or the shipped one; `option` is what the user gave it with.
 
     Raises:
         ClueplusError: the file can't be read or is no policy; the message names the line.
     """
     if path is not None and not path.is_file():
-        raise ClueplusError(f"--policy {path}: no such file", fix="give a policy file, or leave the option out")
+        raise ClueplusError(f"{option} {path}: no such file", fix="give a policy file, or leave the option out")
     return read_yaml(path or DEFAULT_POLICY, Policy)

@@ -120,7 +120,7 @@ def _task(
 
 
 def _flat_targets(policy: Policy) -> list[str]:
-    return [f"{target.at_least} on {place}" for target in policy.targets for place in target.on]
+    return [f"{target.at_least} of {place}" for target in policy.targets for place in target.of]
 
 
 def _zero_tolerance(policy: Policy, reference: Policy) -> Iterator[Change]:

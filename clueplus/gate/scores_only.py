@@ -9,7 +9,7 @@ from statistics import NormalDist
 from clueplus.gate.evidence import Evidence, mean_of
 from clueplus.gate.policy import Policy
 
-NO_ITEMS = "scores alone show no certainty: there are no items behind them here (the policy may declare n)"
+NO_ITEMS = "scores alone show no certainty"
 _NORMAL = NormalDist()
 _ROUNDING = 12  # 0.264 - 0.284 is -0.02, not a little more
 

@@ -20,7 +20,7 @@ def row(found: Difference) -> tuple[str, ...]:
         points(found.margin),
         p_value(found.p_adjusted),
         share(found.power),
-        points(found.detectable),
+        ">100" if found.detectable is not None and found.detectable > 1 else points(found.detectable),
         mark(found),
     )
 
