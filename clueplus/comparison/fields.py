@@ -23,18 +23,25 @@ class Differing:
     candidate: str
     task: str | None = None
 
-    def __str__(self) -> str:
-        """The field and both values, as one line."""
+    def between(self, baseline: str, candidate: str) -> str:
+        """The field and both values, as one line that calls the runs so."""
         where = f"{self.task}: " if self.task else ""
-        return f"{where}{self.field} is {self.baseline} in the baseline and {self.candidate} in the candidate"
+        return f"{where}{self.field} is {self.baseline} in {baseline} and {self.candidate} in {candidate}"
 
 
 class NotComparableError(ClueplusError):
-    """Two runs that did not do the same work; `differing` is the first field that shows it."""
+    """Two runs that did not do the same work; `differing` is the first field that shows it.
 
-    def __init__(self, differing: Differing) -> None:
+    Args:
+        differing: the field and both values.
+        baseline: what the message calls the one run; `candidate` the other.
+        candidate: see `baseline`.
+    """
+
+    def __init__(self, differing: Differing, baseline: str = "the baseline", candidate: str = "the candidate") -> None:
         self.differing = differing
-        super().__init__(f"not comparable: {differing}", fix=_FIXES.get(differing.field.partition(".")[0], _FIX))
+        fix = _FIXES.get(differing.field.partition(".")[0], _FIX)
+        super().__init__(f"not comparable: {differing.between(baseline, candidate)}", fix=fix)
 
 
 _FIX = "evaluate both with the same task, data and settings"

@@ -86,6 +86,13 @@ class TaskComparison:
     p_holm: float | None = None
 
 
+def shown_flips(task: TaskComparison) -> tuple[Flip, ...]:
+    """The flipped items that a report may list, the worst losses first; of restricted data none."""
+    if task.changes is None or task.tier == "restricted":
+        return ()
+    return tuple(sorted(task.changes.flips, key=lambda flip: (flip.candidate - flip.baseline, flip.id)))
+
+
 def compare_task(baseline: Run, candidate: Run, task: str) -> TaskComparison:
     """Compares two runs on a task that both have.
 

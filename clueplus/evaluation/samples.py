@@ -116,5 +116,7 @@ def _shared(prompts: Sequence[str]) -> str:
     if len(prompts) < 2:
         return ""
     first, last = min(prompts), max(prompts)  # what these two share, all do
-    unlike = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    unlike = next(
+        (at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
+    )
     return first[: first.rfind("\n", 0, unlike) + 1]

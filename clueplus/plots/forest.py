@@ -12,7 +12,7 @@ _TOP = 6
 _LABEL = 13  # baseline of a row's text, below its top
 _MARK = 25  # centre of a row's interval, below its top
 _AXIS = 46
-_LEFT, _RIGHT = 2.0, 98.0  # percent of the width between which values are drawn
+_LEFT, _RIGHT = 4.0, 96.0  # percent of the width between which values are drawn
 _STEPS = (1, 2, 5, 10)
 _MOST_TICKS = 8
 
@@ -77,8 +77,10 @@ def describe(rows: Sequence[Row], unit: str) -> str:
 def _words(row: Row, unit: str) -> str:
     if row.value is None:
         return "no value"
-    interval = "no interval" if row.low is None or row.high is None else f"interval {row.low:+.1f} to {row.high:+.1f}"
-    return f"{row.value:+.1f} {unit}, {interval}"
+    interval = (
+        "no interval" if row.low is None or row.high is None else f"interval {_signed(row.low)} to {_signed(row.high)}"
+    )
+    return f"{_signed(row.value)} {unit}, {interval}"
 
 
 class _Scale:
@@ -116,9 +118,9 @@ def _gridline(scale: _Scale, tick: float, bottom: int) -> str:
 
 def _row(scale: _Scale, row: Row, top: int) -> list[str]:
     weight = ' font-weight="600"' if row.strong else ""
-    shown = "no value" if row.value is None else f"{row.value:+.1f}"
+    shown = "no value" if row.value is None else _signed(row.value)
     if row.value is not None and row.low is not None and row.high is not None:
-        shown += f" ({row.low:+.1f} to {row.high:+.1f})"
+        shown += f" ({_signed(row.low)} to {_signed(row.high)})"
     parts = [
         f'<text x="0" y="{top + _LABEL}"{weight}>{_text(row.label)}</text>',
         f'<text x="100%" y="{top + _LABEL}" text-anchor="end"{weight}>{shown}</text>',
@@ -145,6 +147,11 @@ def _kind(row: Row) -> str:
     if row.low is not None and row.low > 0:
         return "better"
     return "worse" if row.high is not None and row.high < 0 else "unsure"
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.1f}"
+    return "0.0" if float(text) == 0 else text
 
 
 def _number(tick: float) -> str:
