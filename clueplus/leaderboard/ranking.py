@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from clueplus.leaderboard.board import Row
 from clueplus.statistics.multiplicity import holm
 from clueplus.statistics.pairwise import Spread, mean_difference_p, spread
+from clueplus.statistics.power import minimum_detectable_effect
 
 ALPHA = 0.05
 
@@ -60,6 +61,16 @@ class Ranking:
             row.slug: Rank(1 + int(better[:, place].sum()), len(rows) - int(better[place].sum()))
             for place, row in enumerate(rows)
         }
+
+    def detectable(self, task: str) -> float | None:
+        """The smallest difference on a task that a test finds with 80% probability, by the median pair of rows."""
+        found = self._spreads[task]
+        pairs = np.triu_indices(len(found.variance), 1)
+        if not len(pairs[0]):
+            return None
+        return minimum_detectable_effect(
+            float(np.sqrt(np.median(found.variance[pairs]))), float(np.median(found.df[pairs]))
+        )
 
     def _spread(self, task: str, rows: Sequence[Row]) -> Spread:
         own = np.ix_(*[[self._places[task][row.slug] for row in rows]] * 2)

@@ -9,6 +9,7 @@ from typing import get_args
 
 from clueplus.leaderboard.board import Board, Cell, Row, make_board, trivial_row
 from clueplus.leaderboard.facts import Facts
+from clueplus.leaderboard.ranking import Ranking
 from clueplus.leaderboard.runs import StoredRun
 from clueplus.leaderboard.standing import Standing, standings
 from clueplus.records.published import PublishedScores
@@ -20,11 +21,16 @@ GROUP_TITLES = {BENCHMARK: "CLUE+", CORE: "CLUE", "clueplus_open": "CLUE+ open d
 
 @dataclass(frozen=True)
 class Table:
-    """A board with the standing of every row on every set of columns, by set and slug; `shown` is the first set."""
+    """A board with the standing of every row on every set of columns, by set and slug.
+
+    `shown` is the set that a reader sees first. `detectable` is, by task, the smallest difference of two rows that a
+    test finds with 80% probability.
+    """
 
     board: Board
     standings: Mapping[str, Mapping[str, Standing]]
     shown: str
+    detectable: Mapping[str, float]
 
     @property
     def rows(self) -> list[Row]:
@@ -85,9 +91,11 @@ def _table(variant: VariantName, runs: Sequence[StoredRun], catalog: Catalog, pu
     order = [name for name in (BENCHMARK, CORE) if name in sets]
     sets = {name: sets[name] for name in [*order, *(sets.keys() - set(order))]}
     board = Board(variant, columns, rows, sets)
-    found = standings(board)
+    ranking = Ranking([row for row in rows if row.measured], names)
+    found = standings(board, ranking)
     ranked = [name for name, own in found.items() if any(standing.rank for standing in own.values())]
-    return Table(board, found, (ranked or list(sets))[0])
+    detectable = {name: effect for name in sorted(names) if (effect := ranking.detectable(name)) is not None}
+    return Table(board, found, (ranked or list(sets))[0], detectable)
 
 
 def _declared_documents(spec: TaskSpec, variant: VariantName) -> str | None:

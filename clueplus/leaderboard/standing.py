@@ -22,10 +22,9 @@ class Standing(NamedTuple):
     unranked: str | None
 
 
-def standings(board: Board) -> dict[str, dict[str, Standing]]:
+def standings(board: Board, ranking: Ranking) -> dict[str, dict[str, Standing]]:
     """The standing of every row, by set of columns and slug."""
     measured = [row for row in board.rows if row.measured]
-    ranking = Ranking(measured, {task for tasks in board.sets.values() for task in tasks})
     bases = {row.slug: base_of(row, board.rows) for row in board.rows}
     found = {}
     for name, tasks in board.sets.items():

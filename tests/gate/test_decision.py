@@ -122,7 +122,13 @@ def test_the_average_has_its_own_margin_and_always_decides() -> None:
     loss = replace(LOST, difference=-0.012, low=-0.015, p=0.0001)
     found = decided({"a": SURE, "b": SURE}, loss).average
     assert found is not None
-    assert (found.task, found.tier, found.standing, found.effect, found.margin) == ("average", None, "worse", "fail", 0.01)
+    assert (found.task, found.tier, found.standing, found.effect, found.margin) == (
+        "average",
+        None,
+        "worse",
+        "fail",
+        0.01,
+    )
     held = decided({"a": SURE, "b": SURE}, replace(SURE, low=-0.01)).average
     assert held is not None
     assert (held.standing, held.effect) == ("undecided", "hold")
@@ -185,7 +191,10 @@ def test_sentences_say_what_was_found_in_points() -> None:
     assert one(cut).text == (
         "medec: -2.0 points (50.0 -> 48.0), beyond the 2.0 allowed, but one cluster has no interval"
     )
-    assert one(replace(cut, difference=-0.019)).text == "medec: -1.9 points (50.0 -> 48.0), but one cluster has no interval"
+    assert (
+        one(replace(cut, difference=-0.019)).text
+        == "medec: -1.9 points (50.0 -> 48.0), but one cluster has no interval"
+    )
     supporting = one(replace(LOST, p=0.0312), defaults={"tier": "supporting"})
     assert supporting.text == "medec: -4.0 points (50.0 -> 46.0), 2.0 allowed, p 0.031"
     noisy = one(LOST, noise={"medec": {"points": 3.0, "reason": "measured"}})
@@ -200,7 +209,24 @@ def test_advice_is_given_only_where_something_is_undecided() -> None:
 
 def test_every_number_of_the_evidence_reaches_the_verdict() -> None:
     evidence = Evidence(
-        "declared n", 0.5, 0.51, 0.01, 0.02, -0.02, 0.04, -0.021, 0.7, 100, 90, 3, 0.4, 0.05, 1000, "work", "advice", "why"
+        "declared n",
+        0.5,
+        0.51,
+        0.01,
+        0.02,
+        -0.02,
+        0.04,
+        -0.021,
+        0.7,
+        100,
+        90,
+        3,
+        0.4,
+        0.05,
+        1000,
+        "work",
+        "advice",
+        "why",
     )
     found = one(evidence)
     same = ("baseline", "candidate", "difference", "standard_error", "low", "high", "low_bootstrap", "p", "pairs")

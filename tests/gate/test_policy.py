@@ -19,7 +19,11 @@ def test_the_shipped_policy_says_what_the_keys_default_to() -> None:
     assert shipped == Policy(path=DEFAULT_POLICY)
     assert (shipped.alpha, shipped.macro_margin) == (0.05, 1.0)
     assert shipped.task("medec") == TaskPolicy(tier="critical", margin=2.0)
-    assert (shipped.limits.infrastructure_errors, shipped.limits.unscorable_increase, shipped.limits.unpaired) == (1, 5, 1)
+    assert (shipped.limits.infrastructure_errors, shipped.limits.unscorable_increase, shipped.limits.unpaired) == (
+        1,
+        5,
+        1,
+    )
     assert shipped.limits.unscorable is None
 
 

@@ -33,7 +33,9 @@ def draw(task: str, skill: float, count: int, seed: int) -> np.ndarray[Any, Any]
     return np.round(value) if components == 1 else np.round(value, 3)
 
 
-def task_record(task: str, items: Sequence[Any], values: np.ndarray[Any, Any], variant: str, **fields: Any) -> TaskRecord:
+def task_record(
+    task: str, items: Sequence[Any], values: np.ndarray[Any, Any], variant: str, **fields: Any
+) -> TaskRecord:
     interval = mean_of_means_interval(values, [item.cluster for item in items])
     spec = spec_of(task)
     declared = spec.metadata.variants.get(variant, spec.metadata.variants["sample"])  # type: ignore[call-overload]
