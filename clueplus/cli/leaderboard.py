@@ -101,3 +101,26 @@ def _tell(built: Built) -> None:
         typer.echo(f"left out: {rejected.place}: {rejected.reason}", err=True)
     for note in built.notes:
         typer.echo(f"note: {note}", err=True)
+
+
+@app.command("serve", epilog="Example: clueplus leaderboard serve --results results/ --port 8765")
+def serve(
+    results: Results = Path("results"),
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8765,
+    samples: Samples = True,
+    history: History = None,
+    prices: Prices = None,
+    mirror: Mirror = None,
+    tasks_dir: TasksDirs = None,
+) -> None:
+    """Show the site on this machine alone (127.0.0.1); a reload shows records that came since. Ctrl-C ends it."""
+    from clueplus.leaderboard.serve import HOST, serving
+
+    with serving(_options(results, Path("site"), samples, history, prices, mirror, tasks_dir), port) as (server, site):
+        if site.built:
+            _tell(site.built)
+        typer.echo(f"http://{HOST}:{server.server_address[1]}/index.html (Ctrl-C ends)")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            typer.echo("ended", err=True)

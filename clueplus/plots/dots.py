@@ -12,7 +12,7 @@ _TOP = 8
 _AXIS = 34
 _LABELS = 150
 _WIDTH = 640
-_PLOT = _WIDTH - _LABELS - 62
+_PLOT = _WIDTH - _LABELS - 84
 
 
 class Dot(NamedTuple):
