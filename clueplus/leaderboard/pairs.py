@@ -44,13 +44,15 @@ def choose_pairs(table: Table, most: int = MOST_PAIRS) -> list[RowPair]:
     every = [RowPair(lower, upper) for place, upper in enumerate(rows) for lower in rows[place + 1 :]]
     if len(every) <= most:
         return every
-    return list(dict.fromkeys(_neighbours(rows, table.board)))[:most]
+    chosen = {pair.path(table.board.variant): pair for pair in _neighbours(rows, table.board)}
+    return list(chosen.values())[:most]
 
 
 def _neighbours(rows: list[Row], board: Board) -> Iterator[RowPair]:
+    here = {row.slug for row in rows}
     for place, row in enumerate(rows):
         base = base_of(row, board.rows)
-        if base in rows and base is not row:
+        if base and base is not row and base.slug in here:
             yield RowPair(base, row)
         if place + 1 < len(rows):
             yield RowPair(rows[place + 1], row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from clueplus.errors import ClueplusError
@@ -104,21 +105,19 @@ class _Handler(SimpleHTTPRequestHandler):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, directory=str(self.live.root), **kwargs)
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that the base class calls
-        """Answers with a file of the site as it is now."""
+    def send_head(self) -> io.BytesIO | BinaryIO | None:
+        """Opens a file of the site as it is now; what GET and HEAD begin with."""
         # A page elsewhere could point a name of its own at 127.0.0.1 and read the site through it.
         if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in _NAMES:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
-            return
+            return None
         if urlsplit(self.path).path.endswith(("/", ".html")):
             try:
                 self.live.refresh()
             except ClueplusError as error:
                 self._say(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
-                return
-        super().do_GET()
-
-    do_HEAD = do_GET  # noqa: N815
+                return None
+        return super().send_head()
 
     def _say(self, status: HTTPStatus, text: str) -> None:
         body = text.encode("utf-8", "replace")
