@@ -45,7 +45,7 @@ def of_pair(comparison: Comparison, baseline: str = "A", candidate: str = "B") -
     macro = comparison.macro
     mean = (
         f"mean of {len(comparison.tasks)}",
-        str(macro.n),
+        str(sum(task.n for task in comparison.tasks)),
         *(percent(score) for score in mean_scores(comparison)),
         points(macro.delta),
         interval(macro),

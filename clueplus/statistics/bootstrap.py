@@ -1,27 +1,34 @@
 """Bootstrap intervals by resampling whole clusters, for means and for other functions of sums.
 
-Only sums over clusters are resampled, never items: 10,000 resamples of 6,000 clusters are 60 million small numbers.
+Only sums over clusters are resampled, never items; and a mean needs no resampling at all.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clueplus.statistics.clusters import find_clusters
+from clueplus.statistics.convolution import sum_distribution
 from clueplus.statistics.resampling import resampled_sums
 
 Floats = NDArray[np.float64]
 Method = Literal["percentile", "bca", "studentised"]
+Statistic = Callable[[Floats], Floats]
+Tails = tuple[float, float]
+Made = tuple[float, float, float] | None
+_NOTHING = 1e-12
 
 
 class BootstrapInterval(NamedTuple):
-    """An interval in the unit of the statistic and the resamples' standard deviation; None where `reason` says why."""
+    """An interval in the unit of the statistic and the bootstrap's standard error; None where `reason` says why.
+
+    resamples, seed: None where nothing was drawn, because the distribution is known.
+    """
 
     estimate: float | None
     low: float | None
@@ -29,15 +36,15 @@ class BootstrapInterval(NamedTuple):
     se: float | None
     clusters: int
     method: str
-    resamples: int
-    seed: int
+    resamples: int | None
+    seed: int | None
     reason: str | None = None
 
 
 def cluster_bootstrap(
     values: Floats,
     clusters: Sequence[Hashable],
-    statistic: Callable[[Floats], Floats] | None = None,
+    statistic: Statistic | None = None,
     *,
     method: Method = "bca",
     confidence: float = 0.95,
@@ -46,7 +53,8 @@ def cluster_bootstrap(
 ) -> BootstrapInterval:
     """A bootstrap interval of a mean over items, or of a function of sums.
 
-    With unequal clusters the mean is a ratio; its resamples are those of the linearised mean, as in `paired`.
+    Percentile and BCa intervals of a mean need no resampling (see `convolution`): they are those of infinitely many
+    resamples. With unequal clusters the mean is a ratio; its bootstrap is that of the linearised mean, as in `paired`.
 
     Args:
         values: (items,) whose mean is wanted, such as `paired_influence`; with a statistic (items, columns).
@@ -55,7 +63,7 @@ def cluster_bootstrap(
             matched, predicted and gold units; None for the mean.
         method: "percentile"; "bca", bias-corrected and accelerated; "studentised" (bootstrap-t, for means only).
         confidence: the coverage aimed at, in (0, 1).
-        resamples: how many.
+        resamples: how many, where they are drawn.
         seed: of the generator; equal seeds give equal intervals on any number of cores.
 
     Raises:
@@ -67,67 +75,72 @@ def cluster_bootstrap(
     if len(values) != len(clusters) or (statistic is not None and method == "studentised"):
         raise ValueError(f"{len(values)} items, {len(clusters)} labels, {method}")
     groups = find_clusters(clusters)
-    result = partial(BootstrapInterval, clusters=groups.number, method=method, resamples=resamples, seed=seed)
+    drawn = statistic is not None or method == "studentised"
+    settings = (groups.number, method, resamples if drawn else None, seed if drawn else None)
     if groups.number < 2:
-        reason = "no item has a score" if not groups.number else "one item or one cluster has no interval"
-        return result(None, None, None, None, reason=reason)
+        reason = "one item or one cluster has no interval" if groups.number else "no item has a score"
+        return BootstrapInterval(None, None, None, None, *settings, reason)
+    tails = (1 - confidence) / 2, (1 + confidence) / 2
     if statistic is None:
         estimate = float(values.mean())
-        sums = groups.sums(values - estimate)[:, None] / len(values)
-        drawn, leverage = _drawn_means(sums, method == "studentised", resamples, seed), sums[:, 0]
+        sums = groups.sums(values - estimate) / len(values)
+        made = _studentised(sums, tails, resamples, seed) if drawn else _of_mean(sums, tails, method)
     else:
         sums = np.stack([groups.sums(column) for column in values.T], axis=1)
-        total = sums.sum(axis=0, keepdims=True)
-        estimate = float(statistic(total)[0])
-        drawn = statistic(resampled_sums(sums, resamples, seed)) - estimate
-        without = statistic(total - sums)
-        leverage = without.mean() - without
-    tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
-    bounds = _bounds(drawn, leverage, tails, method)
-    if bounds is None:
-        return result(estimate, None, None, None, reason="the resamples do not vary enough")
-    spread = float(np.sqrt((leverage**2).sum())) if method == "studentised" else float(drawn.std(ddof=1))
-    return result(estimate, estimate + bounds[0], estimate + bounds[1], spread)
+        estimate = float(statistic(sums.sum(axis=0, keepdims=True))[0])
+        made = _of_statistic(statistic, sums, estimate, tails, method, resamples, seed)
+    if made is None:
+        return BootstrapInterval(estimate, None, None, None, *settings, "the resamples do not vary enough")
+    low, high, se = made
+    return BootstrapInterval(estimate, estimate + low, estimate + high, se, *settings)
 
 
-def _drawn_means(sums: Floats, studentise: bool, resamples: int, seed: int) -> Floats:
-    """Resampled means less the mean, or these over their own standard errors."""
-    if not studentise:
-        return resampled_sums(sums, resamples, seed)[:, 0]
-    m = len(sums)
-    first, second = resampled_sums(np.hstack([sums, sums**2]), resamples, seed).T
-    errors = np.sqrt(np.maximum(0.0, second - first**2 / m) * m / (m - 1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        drawn: Floats = np.nan_to_num(first / errors, nan=0.0, posinf=np.inf, neginf=-np.inf)
-    return drawn
-
-
-def _bounds(drawn: Floats, leverage: Floats, tails: Floats, method: Method) -> tuple[float, float] | None:
-    """The interval less the estimate; None where it does not exist."""
-    finite = drawn[np.isfinite(drawn)]
-    if len(finite) < len(drawn) or np.ptp(drawn) <= 1e-12:
+def _of_mean(sums: Floats, tails: Tails, method: Method) -> Made:
+    """The interval of a mean less the mean, from cluster sums of its influences, and the standard error."""
+    se = math.sqrt(float((sums**2).sum()))
+    if se <= _NOTHING:
         return None
-    if method == "studentised":
-        m = len(leverage)
-        se = math.sqrt(float((leverage**2).sum()) * m / (m - 1))
-        high, low = -se * np.quantile(drawn, tails)
-        return float(low), float(high)
+    distribution = sum_distribution(sums)
+    cut = _bca_tails(distribution.below_zero(), sums, tails) if method == "bca" else tails
+    return None if cut is None else (distribution.quantile(cut[0]), distribution.quantile(cut[1]), se)
+
+
+def _studentised(sums: Floats, tails: Tails, resamples: int, seed: int) -> Made:
+    """As `_of_mean`, from resampled means over their own standard errors."""
+    m = len(sums)
+    se = math.sqrt(float((sums**2).sum()) * m / (m - 1))
+    first, second = resampled_sums(np.stack([sums, sums**2], axis=1), resamples, seed).T
+    variances = (second - first**2 / m) * m / (m - 1)
+    if se <= _NOTHING or variances.min() <= _NOTHING**2:
+        return None
+    high, low = -se * np.quantile(first / np.sqrt(variances), tails)
+    return float(low), float(high), se
+
+
+def _of_statistic(
+    statistic: Statistic, sums: Floats, estimate: float, tails: Tails, method: Method, resamples: int, seed: int
+) -> Made:
+    drawn = statistic(resampled_sums(sums, resamples, seed)) - estimate
+    without = statistic(sums.sum(axis=0) - sums)
+    if not (np.isfinite(drawn).all() and np.isfinite(without).all()) or np.ptp(drawn) <= _NOTHING:
+        return None
+    cut: Tails | None = tails
     if method == "bca":
-        tails = _bca_tails(drawn, leverage, tails)
-        if np.isnan(tails).any():
-            return None
-    low, high = np.quantile(drawn, tails)
-    return float(low), float(high)
+        cut = _bca_tails(float((drawn < 0).mean() + (drawn <= 0).mean()) / 2, without.mean() - without, tails)
+    if cut is None:
+        return None
+    low, high = np.quantile(drawn, cut)
+    return float(low), float(high), float(drawn.std(ddof=1))
 
 
-def _bca_tails(drawn: Floats, leverage: Floats, tails: Floats) -> Floats:
-    """Where to cut the resamples: Efron, 1987, (2.3), with the acceleration of (6.6) from the jackknife."""
+def _bca_tails(below: float, leverage: Floats, tails: Tails) -> Tails | None:
+    """Where to cut the distribution, of which `below` lies under the estimate: Efron, 1987, (2.3) and (6.6)."""
     from scipy.special import ndtr, ndtri
 
-    below = ((drawn < 0).mean() + (drawn <= 0).mean()) / 2
     bias = ndtri(below)
     acceleration = (leverage**3).sum() / (6 * (leverage**2).sum() ** 1.5)
-    z = bias + ndtri(tails)
-    with np.errstate(invalid="ignore"):
-        cut: Floats = ndtr(bias + z / (1 - acceleration * z))
-    return cut
+    z = bias + ndtri(np.array(tails))
+    if not np.isfinite(z).all():
+        return None
+    low, high = ndtr(bias + z / (1 - acceleration * z))
+    return float(low), float(high)

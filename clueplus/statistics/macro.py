@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from clueplus.statistics.mean import Evidence
 from clueplus.statistics.paired import Difference, make_difference, no_difference
 from clueplus.statistics.pivot import Student
 
@@ -31,5 +32,5 @@ def mean_difference(differences: Sequence[Difference], *, confidence: float = 0.
     variance = math.fsum(v for v, _ in spreads)
     df = variance**2 / math.fsum(v**2 / df for v, df in spreads)
     se = math.sqrt(variance) / total
-    pivot = Student(delta, se, df)
-    return make_difference(delta, se, df, pivot, **size, method="t, Welch-Satterthwaite", confidence=confidence)
+    found = Evidence(se, df, Student(delta, se, df), "t, Welch-Satterthwaite")
+    return make_difference(delta, found, confidence=confidence, **size)

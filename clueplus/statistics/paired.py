@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from clueplus.statistics.clusters import Clusters, find_clusters, sandwich_variance
 from clueplus.statistics.column import Column, linearise
-from clueplus.statistics.pivot import Closer, Pivot, Rare, Student, Tango
+from clueplus.statistics.mean import NO_COMMON, NOTHING, Evidence, evidence_of_mean, find_common
+from clueplus.statistics.pivot import Pivot, Tango
 
 Floats = NDArray[np.float64]
-_NOTHING = 1e-9  # differences of scores that are smaller are rounding errors
 
 
 class OneSided(NamedTuple):
@@ -74,13 +74,11 @@ class Difference:
         return None if self.pivot is None else self.pivot.upper(alpha)
 
 
-def make_difference(
-    delta: float, se: float, df: float, pivot: Pivot, *, n: int, clusters: int, method: str, confidence: float
-) -> Difference:
+def make_difference(delta: float, found: Evidence, *, n: int, clusters: int, confidence: float) -> Difference:
     """A difference with the interval of its pivot."""
+    se, df, pivot, method = found
     tail = (1 - confidence) / 2
-    low, high = pivot.lower(tail), pivot.upper(tail)
-    return Difference(delta, se, df, low, high, n, clusters, method, pivot=pivot)
+    return Difference(delta, se, df, pivot.lower(tail), pivot.upper(tail), n, clusters, method, pivot=pivot)
 
 
 def no_difference(delta: float | None, reason: str, *, n: int, clusters: int) -> Difference:
@@ -95,13 +93,9 @@ def paired_difference(
 
     Each side is linearised with its own missing components (see `column`); an item's influence on the difference is the
     difference of its influences, and the variance is the sandwich over cluster sums. Rows without any score on either
-    side do not count. The interval is
-
-    * Tango's score interval where all values are 0 or 1 and both sides have the same components; with clusters, at the
-      effective number of pairs and with Student's quantile;
-    * else Student's t, with as many degrees of freedom as there are clusters off the commonest difference, clusters - 1
-      at most, and no wider than the exact binomial bounds of `pivot.Rare`;
-    * where all clusters have the same difference, those exact bounds alone. They need scores in [0, 1].
+    side do not count. The interval is Tango's where all values are 0 or 1 and both sides have the same components: with
+    clusters, at the effective number of pairs and with Student's quantile. Else, and where no cluster differs from
+    another, it is that of `mean.evidence_of_mean`.
 
     Args:
         baseline: (items, components), NaN where this side lacks a component on an item.
@@ -115,9 +109,9 @@ def paired_difference(
     baseline, candidate = np.asarray(baseline, dtype=np.float64), np.asarray(candidate, dtype=np.float64)
     if baseline.ndim != 2 or baseline.shape != candidate.shape or len(clusters) != len(baseline):
         raise ValueError(f"{baseline.shape} against {candidate.shape} with {len(clusters)} cluster labels")
-    kept = ~(np.isnan(baseline) & np.isnan(candidate)).all(axis=1)
+    kept = np.flatnonzero((~np.isnan(baseline) | ~np.isnan(candidate)).any(axis=1))
     baseline, candidate = baseline[kept], candidate[kept]
-    groups = find_clusters(label for label, keep in zip(clusters, kept, strict=True) if keep)
+    groups = find_clusters(clusters[row] for row in kept.tolist())
     size = {"n": len(baseline), "clusters": groups.number}
     if not len(baseline):
         return no_difference(None, "no item has a score", **size)
@@ -127,13 +121,10 @@ def paired_difference(
         return no_difference(None, _lacking(baseline, candidate), **size)
     if groups.number < 2:
         return no_difference(delta, "one item or one cluster has no interval", **size)
-    evidence = _Evidence(baseline, candidate, groups, sides)
-    made = evidence.interval()
-    if made is None:
+    found = _evidence(baseline, candidate, groups, *sides)
+    if found is None:
         return no_difference(delta, "all differences are equal, and scores outside [0, 1] have no exact bounds", **size)
-    pivot, method = made
-    se, df = evidence.standard_error(pivot)
-    return make_difference(delta, se, df, pivot, **size, method=method, confidence=confidence)
+    return make_difference(delta, found, confidence=confidence, **size)
 
 
 def paired_influence(baseline: Floats, candidate: Floats) -> Floats:
@@ -154,67 +145,35 @@ def _lacking(baseline: Floats, candidate: Floats) -> str:
     return f"no value in the {', the '.join(names)}"
 
 
-class _Evidence:
-    """What the interval of one paired comparison is chosen by."""
-
-    def __init__(self, baseline: Floats, candidate: Floats, groups: Clusters, sides: tuple[Column, Column]) -> None:
-        self.m, self.n = groups.number, len(baseline)
-        self.delta = sides[1].score - sides[0].score
-        self.variance = sandwich_variance(groups.sums(sides[1].influence - sides[0].influence), self.n)
-        self.pairs = candidate - baseline  # NaN unless both sides have the value
-        self.same_mask = bool((np.isnan(baseline) == np.isnan(candidate)).all())
-        values = np.concatenate([baseline[~np.isnan(baseline)], candidate[~np.isnan(candidate)]])
-        self.fractions = bool(((values >= -_NOTHING) & (values <= 1 + _NOTHING)).all())
-        self.all_or_nothing = self.same_mask and bool(np.isin(values, (0.0, 1.0)).all())
-        reach = groups.sums((sides[0].reach + sides[1].reach) / 2)
-        self.rare = _rare(baseline, candidate, groups, float(reach.max() / reach.mean()))
-        # A common value tells little about the spread: only clusters off it do.
-        self.off = self.rare.below + self.rare.above if self.same_mask else self.m - 1
-
-    def interval(self) -> tuple[Pivot, str] | None:
-        """The pivot and the name of the method; None where nothing bounds the difference."""
-        if self.same_mask and not self.off:
-            return (self.rare, "exact, all differences equal") if self.fractions else None
-        suffix = ", cluster-robust" if self.m < self.n else ""
-        if self.all_or_nothing:
-            return self._tango(), "Tango" + suffix
-        if self.variance <= _NOTHING**2:  # clusters that differ inside and agree as wholes
-            return (self.rare, "exact, rare differences") if self.fractions else None
-        if not self.fractions:
-            return Student(self.delta, math.sqrt(self.variance), min(self.m - 1, self.off)), "t" + suffix
-        student = Student(self.delta, math.sqrt(self.variance), min(self.m - 1, self.off), -1.0, 1.0)
-        return Closer(student, self.rare), "t" + suffix
-
-    def _tango(self) -> Tango:
-        discordance = float(np.nanmean(np.abs(self.pairs), axis=0).mean())
-        clustered = self.m < self.n
-        # Without clusters the correction m / (m - 1) is undone, so that one component gives Tango's own interval.
-        variance = self.variance if clustered else self.variance * (self.m - 1) / self.m
-        independent = linearise(self.pairs).independent_variance
-        variance = max(
-            variance, independent
-        )  # clusters that agree by chance are no evidence for more pairs than there are
-        pairs = (discordance - self.delta**2) / variance if variance > _NOTHING**2 else float(self.m)
-        return Tango(self.delta, discordance, pairs, self.m - 1 if clustered else math.inf)
-
-    def standard_error(self, pivot: Pivot) -> tuple[float, float]:
-        df = float(min(self.m - 1, max(self.off, 1)))
-        if self.variance > _NOTHING**2:
-            return math.sqrt(self.variance), df
-        from scipy.special import ndtri
-
-        return (pivot.upper(0.025) - pivot.lower(0.025)) / 2 / float(ndtri(0.975)), float(self.m - 1)
+def _evidence(baseline: Floats, candidate: Floats, groups: Clusters, first: Column, second: Column) -> Evidence | None:
+    same = bool((np.isnan(baseline) == np.isnan(candidate)).all())
+    values = np.concatenate([baseline, candidate])
+    values = values[~np.isnan(values)]
+    limits = (-1.0, 1.0) if ((values >= -NOTHING) & (values <= 1 + NOTHING)).all() else None
+    sums = groups.sums(second.influence - first.influence)
+    reach = groups.sums((first.reach + second.reach) / 2)
+    # Where the sides lack different components, an unchanged item has unlike weights: no difference is common.
+    common = find_common(groups.sums(second.share - first.share) / reach) if same else NO_COMMON
+    size = float(reach.max() / reach.mean())
+    found = evidence_of_mean(second.score - first.score, sums, len(baseline), common, size, limits)
+    if found is None or common.at == groups.number or not (same and np.isin(values, (0.0, 1.0)).all()):
+        return found
+    tango = _tango(candidate - baseline, sums)
+    method = "Tango, cluster-robust" if groups.number < len(baseline) else "Tango"
+    return found._replace(pivot=tango, method=method) if tango else found
 
 
-def _rare(baseline: Floats, candidate: Floats, groups: Clusters, size: float) -> Rare:
-    """The commonest difference of a cluster and how many clusters have another one, to either side."""
-    missing = np.isnan(baseline) != np.isnan(candidate)
-    raw = np.where(missing, 0.0, np.nan_to_num(candidate - baseline)).sum(axis=1)
-    present = groups.sums((~np.isnan(baseline) | ~np.isnan(candidate)).sum(axis=1).astype(np.float64))
-    unlike = groups.sums(missing.any(axis=1).astype(np.float64)) > 0
-    means = np.round(groups.sums(raw) / present, 9)
-    values, counts = np.unique(means[~unlike], return_counts=True)
-    # Of several that are as common, none is preferred: the interval must not depend on the direction.
-    common = float(values[counts == counts.max()].mean()) if len(values) else 0.0
-    below, above = int(((means < common) | unlike).sum()), int(((means > common) | unlike).sum())
-    return Rare(common, below, above, groups.number, -1.0, 1.0, size)
+def _tango(pairs: Floats, sums: Floats) -> Tango | None:
+    """Tango's pivot for `pairs` (items, components) of -1, 0 and 1 whose influences have these cluster sums.
+
+    None where components are each of one value, so that nothing varies.
+    """
+    column, m, n = linearise(pairs), len(sums), len(pairs)
+    discordance = float(np.nanmean(np.abs(pairs), axis=0).mean())
+    # Without clusters the correction m / (m - 1) is undone, so that one component gives Tango's own interval.
+    variance = sandwich_variance(sums, n) * (1 if m < n else (m - 1) / m)
+    # Clusters that agree by chance are no evidence for more pairs than there are.
+    variance = max(variance, column.independent_variance)
+    if variance <= NOTHING**2:
+        return None
+    return Tango(column.score, discordance, (discordance - column.score**2) / variance, m - 1 if m < n else math.inf)

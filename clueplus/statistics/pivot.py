@@ -30,14 +30,22 @@ class Pivot(Protocol):
 
 
 class Student(NamedTuple):
-    """Student's t around an estimate, cut at the edges of what is possible.
+    """Student's t around an estimate, corrected for skewness and cut at the edges of what is possible.
 
-    Source: Student, Biometrika 6:1, 1908.
+    The statistic T = (estimate - shift) / se of skewed data is skewed the other way: where a few large losses make the
+    mean, its lower bound would be too high twice as often as claimed. Hall's cubic
+    g(T) = T + a T^2 / 3 + a^2 T^3 / 27 + a / 6 removes that to second order, rises everywhere and has a closed inverse.
+
+    skewness: a, of the estimate: that of the clusters over the root of their number, sum(s^3) / sum(s^2)^1.5 for the
+    cluster sums s of influences.
+
+    Source: Student, Biometrika 6:1, 1908; Hall, JRSS B 54:221, 1992.
     """
 
     estimate: float
     se: float
     df: float
+    skewness: float = 0.0
     floor: float = -math.inf
     ceiling: float = math.inf
 
@@ -45,7 +53,10 @@ class Student(NamedTuple):
         """See Pivot."""
         from scipy.special import stdtr
 
-        return 0.0 if shift < self.floor else float(stdtr(self.df, (shift - self.estimate) / self.se))
+        if shift < self.floor:
+            return 0.0
+        t, a = (self.estimate - shift) / self.se, self.skewness
+        return float(stdtr(self.df, -(t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6)))
 
     def p_less(self, shift: float) -> float:
         """See Pivot."""
@@ -55,14 +66,17 @@ class Student(NamedTuple):
         """See Pivot."""
         from scipy.special import stdtrit
 
-        return max(self.floor, self.estimate + float(stdtrit(self.df, alpha)) * self.se)
+        t, a = -float(stdtrit(self.df, alpha)), self.skewness
+        if abs(a) > _SYMMETRIC:
+            t = 3 / a * (math.cbrt(1 + a * (t - a / 6)) - 1)
+        return max(self.floor, self.estimate - t * self.se)
 
     def upper(self, alpha: float) -> float:
         """See Pivot."""
         return -self._mirrored().lower(alpha)
 
     def _mirrored(self) -> Student:
-        return Student(-self.estimate, self.se, self.df, -self.ceiling, -self.floor)
+        return Student(-self.estimate, self.se, self.df, -self.skewness, -self.ceiling, -self.floor)
 
 
 class Rare(NamedTuple):
@@ -195,3 +209,4 @@ class Tango(NamedTuple):
 
 
 _EDGE = -1 + 1e-12
+_SYMMETRIC = 1e-6
