@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
@@ -129,9 +130,9 @@ def make_board(
         if run.record.variant == variant and run.record.status == "complete":
             by_model.setdefault(run.record.model.name, []).append(run)
     counted = {name: _of_one_checkpoint(own) for name, own in sorted(by_model.items())}
-    everything = [run for own in counted.values() for run in own]
     columns = [
-        Column(spec, group, variant, _protocol(spec, everything, documents.get(spec.name))) for spec, group in specs
+        Column(spec, group, variant, _protocol(spec, list(counted.values()), documents.get(spec.name)))
+        for spec, group in specs
     ]
     rows = []
     for name, own in counted.items():
@@ -176,17 +177,23 @@ def protocol(task: TaskRecord) -> Protocol:
     )
 
 
-def _protocol(spec: TaskSpec, runs: Sequence[StoredRun], documents: str | None) -> Protocol | None:
-    """The column's protocol: of the task's present version, on its declared documents, the most frequent one."""
-    found = [
-        protocol(task)
-        for run in runs
-        if (task := run.task(spec.name)) and _unfit(task) is None and task.version == spec.metadata.version
-    ]
-    declared = [each for each in found if each.documents == documents]
-    counts = Counter(declared or found)
-    latest = {each: place for place, each in enumerate(declared or found)}
-    return max(counts, key=lambda each: (counts[each], latest[each]), default=None)
+def _protocol(spec: TaskSpec, rows: Sequence[Sequence[StoredRun]], documents: str | None) -> Protocol | None:
+    """The column's protocol: of the task's present version, on its declared documents, what most rows have.
+
+    Of those that as many rows have, the one used last.
+    """
+    rows_with: Counter[Protocol] = Counter()
+    last: dict[Protocol, datetime] = {}
+    for runs in rows:
+        own = {
+            protocol(task): run.record.created
+            for run in runs
+            if (task := run.task(spec.name)) and _unfit(task) is None and task.version == spec.metadata.version
+        }
+        rows_with.update(own.keys())
+        last |= {each: max(when, last.get(each, when)) for each, when in own.items()}
+    declared = [each for each in rows_with if each.documents == documents]
+    return max(declared or rows_with, key=lambda each: (rows_with[each], last[each]), default=None)
 
 
 def _unfit(task: TaskRecord) -> str | None:

@@ -16,9 +16,7 @@ def tables(seed: int, rows: int = 4, tasks: int = 3) -> list[list[np.ndarray]]:
     """[task][row] (items, components): graded scores, of two components where the task's number is odd."""
     generator = np.random.default_rng(seed)
     hard = [generator.uniform(0, 0.5, size=(30, 1 + task % 2)) for task in range(tasks)]
-    return [
-        [np.clip(h + 0.1 * row + generator.normal(0, 0.15, h.shape), 0, 1) for row in range(rows)] for h in hard
-    ]
+    return [[np.clip(h + 0.1 * row + generator.normal(0, 0.15, h.shape), 0, 1) for row in range(rows)] for h in hard]
 
 
 @pytest.mark.parametrize("clusters", [CLUSTERS, [str(number) for number in range(30)]], ids=["clustered", "single"])

@@ -1,0 +1,45 @@
+"""Sites that several files look at."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clueplus.leaderboard.build import Options, build
+from clueplus.registry import Catalog
+from tests.support.boards import ALL, TWELVE, board_run, write_runs
+from tests.support.browser import chromium
+
+HALF = TWELVE[:6]
+SMALL = {"parameters": 3_800_000_000, "weights": "org/small", "licence": "MIT"}
+LARGE = {"parameters": 70_000_000_000, "licence": "closed"}
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Official: four complete rows of plain skills, a baseline, one that lacks six tasks. Sample: two rows."""
+    return write_runs(
+        tmp_path_factory.mktemp("results"),
+        board_run("base", 0.45, spec=SMALL, tasks=ALL, seed=1),
+        board_run("tuned", 0.65, spec={**SMALL, "base": "base"}, seed=2),
+        board_run("twin", 0.65, spec={**SMALL, "base": "base"}, seed=3),
+        board_run("giant", 0.9, spec=LARGE, seed=4),
+        board_run("baseline:majority", 0.2, seed=5),
+        board_run("partial", 0.5, tasks=HALF, seed=6),
+        board_run("base", 0.5, variant="sample", items=12, seed=7, spec=SMALL),
+        board_run("tuned", 0.7, variant="sample", items=12, seed=8, spec={**SMALL, "base": "base"}),
+    )
+
+
+@pytest.fixture(scope="session")
+def site(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("built") / "site"
+    assert build(Options(results, out, Catalog())).rejected == []
+    return out
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    with chromium() as running:
+        yield running
