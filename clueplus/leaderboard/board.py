@@ -186,7 +186,7 @@ def _protocol(spec: TaskSpec, rows: Sequence[Sequence[StoredRun]], documents: st
     last: dict[Protocol, datetime] = {}
     for runs in rows:
         own = {
-            protocol(task): run.record.created
+            protocol(task): run.created
             for run in runs
             if (task := run.task(spec.name)) and _unfit(task) is None and task.version == spec.metadata.version
         }

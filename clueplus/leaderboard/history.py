@@ -31,7 +31,7 @@ def row_history(table: Table, row: Row, verdicts: Sequence[Verdict]) -> dict[str
     averages = [average({task.name: task.score.value for task in run.record.tasks}, tasks) for run in row.runs]
     points = [
         Point(
-            run.record.created.strftime("%Y-%m-%d"),
+            run.created.strftime("%Y-%m-%d"),
             None if found.value is None else 100 * found.value,
             _MARKS[judged[run.place][-1].status] if judged[run.place] else "none",
             judged[run.place][-1].status if judged[run.place] else "",

@@ -123,7 +123,7 @@ class Pages:
         return {
             "place": run.place,
             "record": record,
-            "created": record.created.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            "created": run.created.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "fingerprint": run.fingerprint,
             "prompt_tokens": prompt,
             "completion_tokens": completion,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from clueplus.comparison.comparison import Comparison, compare
@@ -116,20 +115,14 @@ class PairPages:
 
 def assembled(row: Row) -> Run:
     """The runs behind a row's cells as one: of each task the record and the items that the cell shows."""
-    read: dict[Path, Run] = {}
+    filled = {name: cell.run for name, cell in row.cells.items() if cell.run and cell.value is not None}
+    newest = max(filled.values(), key=lambda run: run.created)
+    read = {stored.folder: read_run(stored.folder) for stored in filled.values()}
     tasks, items = [], []
-    newest: Run | None = None
-    for name, cell in row.cells.items():
-        if cell.run is None or cell.value is None:
-            continue
-        if cell.run.folder not in read:
-            read[cell.run.folder] = read_run(cell.run.folder)
-        run = read[cell.run.folder]
+    for name, stored in filled.items():
+        run = read[stored.folder]
         tasks += [task for task in run.record.tasks if task.name == name]
         items += [item for item in run.items if item.task == name]
-        if newest is None or run.record.created > newest.record.created:
-            newest = run
-    assert newest is not None, "a row of a pair has a score"
     identity = {name: value for run in read.values() for name, value in run.record.model.identity.items()}
     model = newest.record.model.model_copy(update={"identity": identity})
     return Run(newest.folder, newest.record.model_copy(update={"tasks": tasks, "model": model}), items)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +51,12 @@ class StoredRun:
         }
         return sha256("\n".join(sorted(known)))[:12]
 
+    @property
+    def created(self) -> datetime:
+        """When the run was made; a time without a zone is taken as UTC."""
+        when = self.record.created
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
+
     def task(self, name: str) -> TaskRecord | None:
         """The record of a task, if the run has it."""
         return next((task for task in self.record.tasks if task.name == name), None)
@@ -78,7 +85,7 @@ def collect(results: Path) -> tuple[list[StoredRun], list[Rejected]]:
             runs.append(StoredRun(place, folder, record, condense(record, items)))
         except StoreError as error:
             rejected.append(Rejected(place, error.message))
-    return sorted(runs, key=lambda run: (run.record.created.timestamp(), run.place)), rejected
+    return sorted(runs, key=lambda run: (run.created, run.place)), rejected
 
 
 def record_paths(results: Path) -> Iterator[Path]:
