@@ -9,7 +9,7 @@ from pathlib import Path
 from clueplus.comparison.pairing import item_score
 from clueplus.data import Library
 from clueplus.errors import StoreError
-from clueplus.evaluation.plan import Planner
+from clueplus.evaluation.plan import Planner, Sampling
 from clueplus.evaluation.rescore import RecordedModel
 from clueplus.evaluation.store import ResponseStore
 from clueplus.evaluation.task import LoadedTask, load_tasks
@@ -69,13 +69,16 @@ def _store(folder: Path, record: RunRecord) -> ResponseStore:
 def _task_samples(
     task: LoadedTask, items: Sequence[ItemRecord], record: RunRecord, store: ResponseStore
 ) -> TaskSamples:
-    planner = Planner(RecordedModel(record.model))
+    (recorded,) = (each for each in record.tasks if each.name == task.name)
+    sampling = Sampling(recorded.samples, recorded.decoding.get("temperature"))
+    planner = Planner(RecordedModel(record.model), sampling)
     made = []
     for item in items:
-        if item.index >= len(task.splits.test):
-            raise StoreError(f"{task.name}: the documents are fewer than those of {record.run}")
-        (request,) = planner.item(task, item.index, item.cut)
-        if request.prompt_hash != item.prompt_hash:
+        if item.index >= len(task.splits.test) or item.sample >= recorded.samples:
+            raise StoreError(f"{task.name}: the documents are not those of {record.run}")
+        request = planner.item(task, item.index, item.cut)[item.sample]
+        # The key says that the answer is to this very prompt, so no record can ask the store for another one's.
+        if (request.prompt_hash, request.key) != (item.prompt_hash, item.response_key):
             raise StoreError(f"{task.name}: the prompts are not those of {record.run}", fix="evaluate again")
         made.append((_prompt(request), item, task.target(request.document)))
     prompts = [prompt for prompt, _, _ in made]
