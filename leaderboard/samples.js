@@ -34,7 +34,9 @@
     made.append(heading);
     for (const [title, text] of [["Prompt", row.prompt], [row.truncated ? "Answer (cut off)" : "Answer", row.answer ?? "none"],
       ["Reference", row.reference]]) {
-      made.append(element("h3", title), element("pre", text));
+      const box = element("pre", text);
+      box.tabIndex = 0;  // a long text scrolls, also by keyboard
+      made.append(element("h3", title), box);
     }
     return made;
   }

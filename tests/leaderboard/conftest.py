@@ -1,12 +1,14 @@
 """Sites that several files look at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clueplus.leaderboard.build import Options, build
+from clueplus.records.run import Outcome, read_run
+from clueplus.records.samples import Sample, TaskSamples
 from clueplus.registry import Catalog
 from tests.support.boards import ALL, TWELVE, board_run, write_runs
 from tests.support.browser import chromium
@@ -35,8 +37,24 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def site(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("built") / "site"
-    assert build(Options(results, out, Catalog())).rejected == []
+    assert build(Options(results, out, Catalog(), samples)).rejected == []
     return out
+
+
+def samples(folder: Path, tasks: Sequence[str]) -> Iterator[TaskSamples]:
+    """Forty-five answers of one model to one task; the third of every three is unscorable or lacks an answer."""
+    record = read_run(folder).record
+    if record.variant != "sample" or record.model.name != "tuned":
+        return
+    made = []
+    for index in range(45):
+        outcome: Outcome = "scored" if index % 3 < 2 else "unscorable" if index % 2 else "infrastructure_error"
+        score = None if outcome == "infrastructure_error" else [1.0, 0.25, 0.0][index % 3]
+        answer = None if score is None else f"answer {index}"
+        made.append(
+            Sample(index, 0, f"id-{index}", f"prompt {index}", answer, f"reference {index}", outcome, score, False)
+        )
+    yield TaskSamples("medec", "sample", "sample", "Apache-2.0", "An example.\n", made)
 
 
 @pytest.fixture(scope="session")
