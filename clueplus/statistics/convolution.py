@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-_POINTS = 1 << 18
+_POINTS = 1 << 16
 _SPREADS = 12.0  # to either side; a resample is not further away with a probability that a float can add to 1
 
 

@@ -183,8 +183,8 @@ class Tango(NamedTuple):
         """See Pivot."""
         from scipy.special import stdtr
 
-        if abs(shift) >= 1:
-            return 0.0 if shift < -1 else 1.0
+        if abs(shift) > 1:
+            return 0.0 if shift < 0 else 1.0
         return float(stdtr(self.df, -self.statistic(shift)))
 
     def p_less(self, shift: float) -> float:
