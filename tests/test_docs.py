@@ -1,5 +1,6 @@
 """Every command in the README and the docs is run here, or by .ci/run."""
 
+import glob
 import os
 import re
 import shlex
@@ -51,6 +52,11 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def expanded(word: str, folder: Path) -> list[str]:
+    """The paths that a shell would put in the place of a pattern: runs are named by the time they were made."""
+    return (sorted(glob.glob(word, root_dir=folder)) if "*" in word else []) or [word]
+
+
 def test_there_are_commands() -> None:
     assert len(CASES) > 10
 
@@ -64,7 +70,7 @@ def test_a_command_of_the_docs_runs(command: str, servers: list[FakeServer], san
         pytest.skip("seconds are measured in benchmarks/, not in tests; test_benchmarks.py runs each script small")
     for port, server in zip((8000, 8001), servers, strict=True):
         command = command.replace(f"http://127.0.0.1:{port}/v1", server.base_url)
-    words = shlex.split(command)
+    words = [word for written in shlex.split(command) for word in expanded(written, sandbox)]
     environment = {
         **os.environ,
         "FAKE_VLLM": str(sandbox / "fake-vllm"),

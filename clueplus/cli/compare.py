@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clueplus.cli.shared import Json, complete_tasks, print_json, split_names
+from clueplus.cli.shared import Json, complete_tasks, print_json, read_runs, split_names
 from clueplus.errors import ClueplusError
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Two runs, or more.")],
     tasks: Annotated[
         list[str] | None,
-        typer.Option("--tasks", "-t", help="Only these tasks, comma-separated.", autocompletion=complete_tasks),
+        typer.Option(
+            "--tasks", "-t", help="Only these tasks or groups, comma-separated.", autocompletion=complete_tasks
+        ),
     ] = None,
     as_json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a job summary.")] = False,
@@ -44,10 +46,9 @@ def compare(
     if as_json and markdown:
         raise ClueplusError("--json and --markdown both print to standard output", fix="choose one")
     from clueplus.comparison.several import compare_all
-    from clueplus.records.run import read_run
 
-    found = [read_run(run) for run in runs]
-    several = compare_all(found, split_names(tasks or []))
+    found = read_runs(runs)
+    several = compare_all(found, _members(tasks or []))
     if html:
         _write_page(several, found, html)
     if as_json:
@@ -60,6 +61,16 @@ def compare(
         sys.stdout.write(as_markdown(several))
     else:
         show(several)
+
+
+def _members(names: list[str]) -> list[str]:
+    """Names of tasks, those of groups taken apart; a task need not be one of the catalog."""
+    if not names:
+        return []
+    from clueplus.registry import Catalog
+
+    groups = Catalog().groups
+    return [member for name in split_names(names) for member in (groups[name].task if name in groups else [name])]
 
 
 def _write_page(several: Several, runs: list[Run], path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clueplus.cli.shared import Json, print_columns, print_json
+from clueplus.cli.shared import Json, print_columns, print_json, read_runs
 
 if TYPE_CHECKING:
     from clueplus.comparison.noise import Noise
@@ -28,9 +28,8 @@ def noise(
 ) -> None:
     """Parses, compares, prints; the help text is HELP."""
     from clueplus.comparison.noise import noise as measure
-    from clueplus.records.run import read_run
 
-    found = measure([read_run(run) for run in runs])
+    found = measure(read_runs(runs))
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:

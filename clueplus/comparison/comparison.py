@@ -13,6 +13,7 @@ from clueplus.comparison.fields import (
     of_the_model,
     task_record,
 )
+from clueplus.comparison.pairing import by_task
 from clueplus.comparison.task import TaskComparison, compare_task
 from clueplus.errors import ClueplusError, did_you_mean
 from clueplus.records.run import Run
@@ -69,7 +70,8 @@ def compare(baseline: Run, candidate: Run, tasks: Sequence[str] = ()) -> Compari
     shared = [name for name in wanted if name in first and name in second]
     if not shared:
         raise NotComparableError(Differing("tasks", ", ".join(first), ", ".join(second)))
-    compared = _adjusted([compare_task(baseline, candidate, name) for name in shared])
+    ours, theirs = by_task(baseline), by_task(candidate)
+    compared = _adjusted([compare_task(ours[name], theirs[name], name) for name in shared])
     only_baseline = tuple(name for name in wanted if name not in second)
     only_candidate = tuple(name for name in wanted if name not in first)
     of_models = of_the_model(baseline, candidate, shared)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
+from typing import NamedTuple
 
 from clueplus.comparison.fields import Differing, NotComparableError
 from clueplus.records.run import ItemRecord, Run
@@ -13,8 +14,7 @@ from clueplus.records.run import ItemRecord, Run
 Components = Mapping[str, float | None]
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(NamedTuple):
     """One item that both runs scored. `baseline` and `candidate` are its first answers, for what they say of the item.
 
     Components are means over the item's samples; None where no sample has a value.
@@ -38,6 +38,14 @@ class Pairing:
     missing_baseline: int
     missing_candidate: int
     cut: int
+
+
+def by_task(run: Run) -> dict[str, Run]:
+    """The run once a task, with the items of that task."""
+    items: dict[str, list[ItemRecord]] = defaultdict(list)
+    for item in run.items:
+        items[item.task].append(item)
+    return {task.name: run._replace(items=items[task.name]) for task in run.record.tasks}
 
 
 def answers_of(run: Run, task: str) -> dict[tuple[str, int], ItemRecord]:
@@ -76,12 +84,6 @@ def pair(baseline: Run, candidate: Run, task: str) -> Pairing:
             missing["baseline"] += not scored
             missing["candidate"] += not others_scored
     return Pairing(tuple(pairs), missing["baseline"], missing["candidate"], cut)
-
-
-def item_score(components: Components) -> float | None:
-    """An item's own score: the mean of the components that it has."""
-    values = [value for value in components.values() if value is not None]
-    return fmean(values) if values else None
 
 
 def _by_document(run: Run, task: str) -> dict[str, list[ItemRecord]]:

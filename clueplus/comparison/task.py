@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clueplus.comparison.fields import check_tasks, task_record
-from clueplus.comparison.pairing import Components, Pair, item_score, pair
+from clueplus.comparison.pairing import Components, Pair, pair
 from clueplus.records.run import Run, TaskRecord
 from clueplus.registry import Tier
 from clueplus.statistics.column import linearise
@@ -124,10 +124,10 @@ def compare_task(baseline: Run, candidate: Run, task: str) -> TaskComparison:
         candidate=linearise(after).score if known else None,
         difference=difference,
         components={name: paired_difference(before[:, [k]], after[:, [k]], clusters) for k, name in enumerate(names)},
-        changes=_changes(pairing.pairs) if known else None,
+        changes=_changes(pairing.pairs, before, after) if known else None,
         p=difference.two_sided_p(),
         sign_flip=sign_flip(paired_influence(before, after), clusters).p if known else None,
-        mcnemar=_mcnemar(pairing.pairs, clusters),
+        mcnemar=_mcnemar(before, after, len(set(clusters))),
         baseline_outcomes=_outcomes(first),
         candidate_outcomes=_outcomes(second),
     )
@@ -135,8 +135,8 @@ def compare_task(baseline: Run, candidate: Run, task: str) -> TaskComparison:
 
 def _matrix(items: Sequence[Components], names: Sequence[str]) -> Array:
     """(items, components), NaN where an item lacks a component."""
-    rows = [[np.nan if (value := item.get(name)) is None else value for name in names] for item in items]
-    return np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
+    rows = [[item.get(name) for name in names] for item in items]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(names))  # None becomes NaN
 
 
 def _named(difference: Difference, names: Sequence[str], before: Array, after: Array) -> Difference:
@@ -155,33 +155,27 @@ def _empty(values: Array) -> list[bool]:
     return [bool(np.isnan(column).all()) for column in values.T]
 
 
-def _changes(pairs: Sequence[Pair]) -> Changes:
-    """What became of each item's own score, the mean of the components that it has on both sides."""
-    scored = [(p, *scores) for p in pairs if (scores := _item_scores(p)) is not None]
-    moves = [after - before for _, before, after in scored]
-    least = _EQUAL if _all_or_nothing(pairs) else _FLIP
+def _item_scores(before: Array, after: Array) -> tuple[Array, Array]:
+    """Each item's own score on both sides, (items,): the mean of the components that both have, NaN without any."""
+    both = ~(np.isnan(before) | np.isnan(after))
+    # 0/0 is NaN: an item without a common component has no score.
+    with np.errstate(invalid="ignore"):
+        first, second = (np.where(both, side, 0.0).sum(axis=1) / both.sum(axis=1) for side in (before, after))
+    return first, second
+
+
+def _changes(pairs: Sequence[Pair], before: Array, after: Array) -> Changes:
+    """What became of each item's own score."""
+    first, second = _item_scores(before, after)
+    moves = second - first
+    all_or_nothing = np.isin(np.concatenate([before, after]), (0.0, 1.0)) | np.isnan(np.concatenate([before, after]))
+    flipped = np.flatnonzero(np.abs(moves) > (_EQUAL if all_or_nothing.all() else _FLIP))
     return Changes(
-        wins=sum(move > _EQUAL for move in moves),
-        losses=sum(move < -_EQUAL for move in moves),
-        ties=sum(abs(move) <= _EQUAL for move in moves),
-        flips=tuple(_flip(p, before, after) for p, before, after in scored if abs(after - before) > least),
+        wins=int((moves > _EQUAL).sum()),
+        losses=int((moves < -_EQUAL).sum()),
+        ties=int((np.abs(moves) <= _EQUAL).sum()),
+        flips=tuple(_flip(pairs[k], float(first[k]), float(second[k])) for k in flipped),
     )
-
-
-def _item_scores(p: Pair) -> tuple[float, float] | None:
-    names = [
-        name
-        for name, value in p.baseline_components.items()
-        if value is not None and p.candidate_components.get(name) is not None
-    ]
-    sides = (p.baseline_components, p.candidate_components)
-    before, after = (item_score({name: side[name] for name in names}) for side in sides)
-    return None if before is None or after is None else (before, after)
-
-
-def _all_or_nothing(pairs: Sequence[Pair]) -> bool:
-    sides = (side for p in pairs for side in (p.baseline_components, p.candidate_components))
-    return all(value in (None, 0.0, 1.0) for side in sides for value in side.values())
 
 
 def _flip(p: Pair, before: float, after: float) -> Flip:
@@ -197,13 +191,13 @@ def _flip(p: Pair, before: float, after: float) -> Flip:
     )
 
 
-def _mcnemar(pairs: Sequence[Pair], clusters: Sequence[str]) -> float | None:
+def _mcnemar(before: Array, after: Array, clusters: int) -> float | None:
     """The exact p value where items are independent, and right or wrong as a whole; else None."""
-    scores = np.array([_item_scores(p) or (np.nan, np.nan) for p in pairs]).reshape(-1, 2)
-    right_or_wrong = np.isin(scores, (0.0, 1.0)).all()
-    if not len(pairs) or len(set(clusters)) < len(pairs) or not right_or_wrong:
+    first, second = _item_scores(before, after)
+    right_or_wrong = np.isin(np.concatenate([first, second]), (0.0, 1.0)).all()
+    if not len(first) or clusters < len(first) or not right_or_wrong:
         return None
-    return mcnemar(scores[:, 0], scores[:, 1]).p
+    return mcnemar(first, second).p
 
 
 def _outcomes(task: TaskRecord) -> dict[str, int]:

@@ -55,6 +55,14 @@ def test_the_tasks_can_be_chosen(cli: Cli, old: Path, new: Path) -> None:
     )
 
 
+def test_a_group_stands_for_its_tasks(cli: Cli) -> None:
+    names = ["meqsum", "medec", "aci_bench", "icd10cm", "mednli"]
+    folders = [write(make_run({task: [value, 1.0] for task in names}, name=str(value))) for value in (0.0, 1.0)]
+    found = json.loads(cli("compare", *folders, "--tasks", "clueplus_open", "--json").out)
+    assert [task["task"] for task in found["pairs"][0]["tasks"]] == names[:4]
+    assert found["pairs"][0]["macro"]["delta"] == 0.5
+
+
 def test_json_and_markdown_are_for_scripts(cli: Cli, old: Path, new: Path) -> None:
     found = json.loads(cli("compare", old, new, "--json").out)
     assert found["pairs"][0]["macro"]["delta"] == pytest.approx(0.4)

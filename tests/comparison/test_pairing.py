@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from clueplus.comparison.fields import NotComparableError
-from clueplus.comparison.pairing import Pairing, answers_of, item_score, pair
+from clueplus.comparison.pairing import Components, Pairing, answers_of, by_task, pair
 from clueplus.files import sha256
 from clueplus.records.run import ItemRecord, Run
 from tests.support.runs import make_items, make_run
@@ -19,7 +19,10 @@ def paired(first: Sequence[ItemRecord], second: Sequence[ItemRecord]) -> Pairing
 
 
 def scores(pairing: Pairing) -> list[tuple[float | None, float | None]]:
-    return [(item_score(p.baseline_components), item_score(p.candidate_components)) for p in pairing.pairs]
+    def value(components: Components) -> float | None:
+        return components["accuracy"]
+
+    return [(value(p.baseline_components), value(p.candidate_components)) for p in pairing.pairs]
 
 
 def counts(pairing: Pairing) -> tuple[int, int, int, int]:
@@ -141,6 +144,12 @@ def test_answers_are_found_by_document_and_sample() -> None:
     assert answers_of(Run(Path(), run([]).record, []), "medec") == {}
 
 
-def test_an_items_score_is_the_mean_of_what_it_has() -> None:
-    assert item_score({"a": 0.5, "b": None, "c": 1.0}) == 0.75
-    assert item_score({"a": None}) is None
+def test_a_run_is_taken_apart_by_task() -> None:
+    whole = make_run({"medec": [1.0, 0.0], "mednli": [0.5], "pls": []})
+    found = by_task(whole)
+    assert {task: [item.id for item in part.items] for task, part in found.items()} == {
+        "medec": ["medec-0", "medec-1"],
+        "mednli": ["mednli-0"],
+        "pls": [],
+    }
+    assert all(part.record is whole.record for part in found.values())

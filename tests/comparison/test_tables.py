@@ -19,7 +19,7 @@ def two(**fields: Any) -> Several:
     return compare_all(
         [
             make_run({"medec": [0.0] * 10 + [1.0] * 10, "mednli": [0.2] * 20}, name="old"),
-            make_run({"medec": [1.0] * 19 + [0.0], "mednli": [0.1] * 5 + [0.2] * 15}, name="new", **fields),
+            make_run({"medec": [1.0] * 19 + [0.0], "mednli": [0.1] + [0.2] * 19}, name="new", **fields),
         ]
     )
 
@@ -35,9 +35,9 @@ def test_two_runs_are_one_table_of_tasks_and_their_mean() -> None:
     medec, mednli, mean = table.rows
     assert medec[:5] == ("medec", "20", "50.0", "95.0", "+45.0")
     assert medec[6:8] == ("10-1", "11")
-    assert mednli[:5] == ("mednli", "20", "20.0", "17.5", "-2.5")
-    assert mednli[6:8] == ("0-5", "0")
-    assert mean[:5] == ("mean of 2", "40", "35.0", "56.2", "+21.2")
+    assert mednli[:5] == ("mednli", "20", "20.0", "19.5", "-0.5")
+    assert mednli[6:8] == ("0-1", "0")
+    assert mean[:5] == ("mean of 2", "40", "35.0", "57.2", "+22.2")
     low, high = (float(end) for end in medec[5].split(" to "))
     assert low < 45 < high
     assert table.footers == 1
@@ -68,7 +68,7 @@ def test_a_difference_that_is_not_settled_has_no_star() -> None:
 
 def test_the_summary_tells_the_mean_and_what_is_settled() -> None:
     assert summary(two().pairs[0, 1]) == (
-        f"B is 21.2 points above A in the mean (95% interval {interval(two().pairs[0, 1].macro)}: settled)."
+        f"B is 22.2 points above A in the mean (95% interval {interval(two().pairs[0, 1].macro)}: settled)."
         " B is shown to be better on 1 and worse on 0 of 2 tasks (p < 0.05, Holm)."
     )
     assert summary(three("medec").pairs[0, 2], "x", "y").startswith("y is 100.0 points above x in the mean (95% ")
@@ -124,7 +124,7 @@ def test_markdown_holds_the_runs_the_table_and_the_summary() -> None:
     assert "| task | n | A | B | delta | 95% interval | won-lost | flips | p (Holm) |" in lines
     assert "| :-- | --: | --: | --: | --: | --: | --: | --: | --: |" in lines
     assert any(line.startswith("| medec | 20 | 50.0 | 95.0 | +45.0 | ") for line in lines)
-    assert any(line.startswith("B is 21.2 points above A") for line in lines)
+    assert any(line.startswith("B is 22.2 points above A") for line in lines)
     assert lines[-1] == "- clueplus version: 0.1.0 and 0.2.0"
     assert "| medec | 0.0 | 50.0 | 100.0 \\* |" in as_markdown(three("medec"))
 
