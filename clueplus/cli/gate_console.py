@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from clueplus.cli.shared import print_columns
-from clueplus.gate.points import points
+from clueplus.comparison.wording import points
 from clueplus.gate.writers.rows import HEADINGS, LEGEND, row
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def show_history(verdicts: Sequence[Verdict], drifts: Sequence[Drift], paired: V
             verdict.status,
             verdict.baseline.run or verdict.baseline.source,
             verdict.candidate.run or verdict.candidate.source,
-            points(verdict.average.difference if verdict.average else None, signed=True),
+            points(verdict.average.difference if verdict.average else None),
         )
         for verdict in verdicts
     ]

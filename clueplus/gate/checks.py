@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clueplus.comparison.wording import percent, points
 from clueplus.gate.evidence import Evidence
-from clueplus.gate.points import points
 from clueplus.gate.policy import AVERAGE, Policy, Target, TaskPolicy, ZeroTolerance
 from clueplus.gate.verdict import Check, CheckKind, Effect
 from clueplus.records.run import Outcome
@@ -100,7 +100,7 @@ def _floors(name: str, chosen: TaskPolicy, score: Score, known: Evidence) -> Ite
     if chosen.floor is not None:
         required = chosen.floor / 100
         standing = judge(score.low, score.high, required)
-        text = f"{name}: {_bounded(score.value, score.low, score.high)}, at least {points(required)} required"
+        text = f"{name}: {_bounded(score.value, score.low, score.high)}, at least {percent(required)} required"
         yield _check("floor", name, standing, text, chosen, value=score.value, required=required)
     if chosen.relative_floor is not None and known.baseline is not None:
         # The baseline's score as it was recorded is the contract, so this is one more margin on the paired difference.
@@ -108,8 +108,8 @@ def _floors(name: str, chosen: TaskPolicy, score: Score, known: Evidence) -> Ite
         standing = judge(known.low, known.high, required)
         text = (
             f"{name}: {_bounded(known.difference, known.low, known.high, signed=True)}; "
-            f"{100 * chosen.relative_floor:g}% of the baseline's {points(known.baseline)} must be kept, "
-            f"so at least {points(required, signed=True)}"
+            f"{100 * chosen.relative_floor:g}% of the baseline's {percent(known.baseline)} must be kept, "
+            f"so at least {points(required)}"
         )
         yield _check("relative floor", name, standing, text, chosen, value=known.difference, required=required)
     elif chosen.relative_floor is not None:
@@ -118,9 +118,10 @@ def _floors(name: str, chosen: TaskPolicy, score: Score, known: Evidence) -> Ite
 
 
 def _bounded(value: float | None, low: float | None, high: float | None, *, signed: bool = False) -> str:
+    shown = points if signed else percent
     if low is None or high is None:
-        return f"{points(value, signed=signed)} without bounds"
-    return f"{points(value, signed=signed)} ({points(low, signed=signed)} to {points(high, signed=signed)})"
+        return f"{shown(value)} without bounds"
+    return f"{shown(value)} ({shown(low)} to {shown(high)})"
 
 
 def _limits(
@@ -141,7 +142,7 @@ def _limits(
     for what, value, most, beyond in rules:
         if value is not None and most is not None:
             standing = beyond if value > most / 100 + _ROUNDING else "holds"
-            text = f"{name}: {points(value)}% {what}, at most {most:g}% allowed"
+            text = f"{name}: {percent(value)}% {what}, at most {most:g}% allowed"
             yield _check("limit", f"{name}, {what}", standing, text, chosen, value=value, required=most / 100)
 
 
@@ -169,7 +170,7 @@ def _target(
         else:
             text = (
                 f"{place}: {_bounded(score.value, score.low, score.high)}, "
-                f"{target.at_least} has {points(required)} (published, taken as it stands)"
+                f"{target.at_least} has {percent(required)} (published, taken as it stands)"
             )
             standing = judge(score.low, score.high, required)
             yield _check("target", subject, standing, text, value=score.value, required=required)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from clueplus.comparison.wording import p_value, percent, points
 from clueplus.gate.evidence import Evidence
-from clueplus.gate.points import p_value, points
 from clueplus.gate.policy import AVERAGE, Policy, Tier
 from clueplus.gate.verdict import Difference, Effect, Standing, Status
 from clueplus.statistics.multiplicity import holm
@@ -137,15 +137,15 @@ def _text(name: str, evidence: Evidence, found: Standing, margin: float, noise: 
     """One sentence on what was found."""
     if evidence.difference is None:
         return f"{name}: no difference is known: {evidence.reason}"
-    scores = f"{points(evidence.baseline)} -> {points(evidence.candidate)}"
-    change = f"{name}: {points(evidence.difference, signed=True)} points ({scores})"
+    scores = f"{percent(evidence.baseline)} -> {percent(evidence.candidate)}"
+    change = f"{name}: {points(evidence.difference)} points ({scores})"
     if found == "worse":
-        allowed = f"{points(margin)} allowed" if margin >= noise else f"{points(noise)} of noise"
+        allowed = f"{percent(margin)} allowed" if margin >= noise else f"{percent(noise)} of noise"
         kind = "p" if adjusted is None else "Holm p"
         return f"{change}, {allowed}, {kind} {p_value(evidence.p if adjusted is None else adjusted)}"
     if found == "non-inferior":
-        return f"{change}, surely above {points(evidence.low, signed=True)}, {points(margin)} allowed"
+        return f"{change}, surely above {points(evidence.low)}, {percent(margin)} allowed"
     if evidence.low is None:
-        beyond = f", beyond the {points(margin)} allowed" if evidence.difference <= -margin else ""
+        beyond = f", beyond the {percent(margin)} allowed" if evidence.difference <= -margin else ""
         return f"{change}{beyond}, but {evidence.reason}"
-    return f"{change}, may be as low as {points(evidence.low, signed=True)}, {points(margin)} allowed"
+    return f"{change}, may be as low as {points(evidence.low)}, {percent(margin)} allowed"

@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clueplus.comparison.fields import Differing, NotComparableError, check_runs, of_the_model
+from clueplus.comparison.wording import percent, points
 from clueplus.errors import ClueplusError
 from clueplus.gate.checks import Score, all_checks
 from clueplus.gate.evidence import Evidence
 from clueplus.gate.paired import candidate_score, compare_pairs, mean_evidence
-from clueplus.gate.points import points
 from clueplus.gate.policy import AVERAGE, Policy
 from clueplus.gate.scores_only import mean_scores, scores_evidence
 from clueplus.gate.sides import Opened, Published, describe, identity
 from clueplus.gate.verdict import Check, Mismatch
-from clueplus.records.run import Run
+from clueplus.records.run import ItemRecord, Run
 from clueplus.statistics.macro import mean_difference
 
 Rows = Mapping[str, Mapping[str, float]]
@@ -52,8 +52,10 @@ def gather_paired(baseline: Run, candidate: Run, policy: Policy, rows: Rows) -> 
     names = [[task.name for task in run.record.tasks] for run in (baseline, candidate)]
     shared, warnings = _shared(policy, *names)
     warnings += _of_the_model(policy, baseline, candidate, shared)
+    first, second = by_task(baseline), by_task(candidate)
     found = {
-        name: compare_pairs(baseline, candidate, name, policy.task(name).margin / 100, policy.alpha) for name in shared
+        name: compare_pairs(first[name], second[name], name, policy.task(name).margin / 100, policy.alpha)
+        for name in shared
     }
     evidence = {name: task.evidence for name, task in found.items()}
     averaged, more = _averaged(policy, evidence)
@@ -61,13 +63,21 @@ def gather_paired(baseline: Run, candidate: Run, policy: Policy, rows: Rows) -> 
     if len(averaged) > 1:
         mean = mean_difference([found[name].difference for name in averaged])
         average = mean_evidence(mean, [evidence[name] for name in averaged], policy.macro_margin / 100, policy.alpha)
-    scores = {name: candidate_score(candidate, name, policy.alpha) for name in shared}
+    scores = {name: candidate_score(second[name], name, policy) for name in shared}
     before = {task.name: Score(task.score.value, outcomes=task.outcomes) for task in baseline.record.tasks}
     official = candidate.record.variant == "official"
     checks = all_checks(policy, evidence, before, _with_average(scores), rows, official=official)
     if identity(baseline) == identity(candidate):
         more.append("both sides are the same model")
     return Found(evidence, average, checks, [*warnings, *more, *_bootstrap_warnings(policy, evidence)])
+
+
+def by_task(run: Run) -> dict[str, Run]:
+    """The run with the items of one task each: looking through all of them for every task takes as long as reading."""
+    items: dict[str, list[ItemRecord]] = {task.name: [] for task in run.record.tasks}
+    for item in run.items:
+        items[item.task].append(item)
+    return {name: run._replace(items=own) for name, own in items.items()}
 
 
 def _shared(policy: Policy, first: Sequence[str], second: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -117,8 +127,8 @@ def _bootstrap_warnings(policy: Policy, evidence: Mapping[str, Evidence]) -> lis
             continue
         if (known.low > -margin) != (known.low_bootstrap > -margin):
             found.append(
-                f"{name}: a close call: the lower bound is {points(known.low, signed=True)}, "
-                f"by bootstrap {points(known.low_bootstrap, signed=True)}, {points(margin)} allowed"
+                f"{name}: a close call: the lower bound is {points(known.low)}, "
+                f"by bootstrap {points(known.low_bootstrap)}, {percent(margin)} allowed"
             )
     return found
 
@@ -160,7 +170,7 @@ def gather_scores(baseline: Opened, candidate: Opened, policy: Policy, rows: Row
     averaged = [name for name in shared if policy.task(name).tier != "advisory"]
     average = mean_scores(policy, [evidence[name] for name in averaged]) if len(averaged) > 1 else None
     score = {
-        name: candidate_score(candidate, name, policy.alpha) if isinstance(candidate, Run) else Score(second[name])
+        name: candidate_score(candidate, name, policy) if isinstance(candidate, Run) else Score(second[name])
         for name in shared
     }
     checks = all_checks(policy, evidence, {}, _with_average(score), rows, official=True)
@@ -196,7 +206,7 @@ def _beyond(policy: Policy, evidence: Mapping[str, Evidence]) -> list[str]:
         margin = policy.task(name).margin / 100
         if known.kind == "scores only" and known.difference is not None and known.difference <= -margin:
             found.append(
-                f"{name} fails by its point estimate: {points(known.difference, signed=True)} points "
-                f"({points(known.baseline)} -> {points(known.candidate)}), {points(margin)} allowed"
+                f"{name} fails by its point estimate: {points(known.difference)} points "
+                f"({percent(known.baseline)} -> {percent(known.candidate)}), {percent(margin)} allowed"
             )
     return found

@@ -15,6 +15,7 @@ from clueplus.files import canonical_json, sha256
 from clueplus.gate.advice import advise
 from clueplus.gate.checks import Score
 from clueplus.gate.evidence import Evidence, mean_of
+from clueplus.gate.policy import AVERAGE, Policy
 from clueplus.records.run import ItemRecord, Run, TaskRecord
 from clueplus.statistics.bootstrap import cluster_bootstrap
 from clueplus.statistics.column import linearise
@@ -139,24 +140,33 @@ def _samples(run: Run, task: str) -> Array:
     return np.array([row + [np.nan] * (width - len(row)) for row in rows.values()]).reshape(len(rows), width)
 
 
-def candidate_score(run: Run, task: str, alpha: float) -> Score:
-    """The candidate's own score with one-sided bounds, over every item that it answered."""
+def candidate_score(run: Run, task: str, policy: Policy) -> Score:
+    """The candidate's own score and answers, as far as a promise of the policy asks for them.
+
+    Its one-sided bounds, over every item that it answered, are for floors and targets; right items are for zero
+    tolerance.
+    """
     record = task_record(run, task)
-    names = list(record.components)
-    items = [item for item in run.items if item.task == task]
+    score = Score(value=record.score.value, outcomes=record.outcomes)
+    items = [item for item in run.items if item.task == task] if _promised(policy, task) else []
     answered = [item for item in items if item.outcome != "infrastructure_error"]
-    low = high = None
-    if record.score.value is not None:
-        matrix = _matrix([item.components for item in answered], names)
-        interval = mean_of_means_interval(matrix, [item.cluster for item in answered], 1 - 2 * alpha)
-        low, high = interval.low, interval.high
-    return Score(
-        value=record.score.value,
-        low=low,
-        high=high,
-        outcomes=record.outcomes,
-        right=_right(answered, {item.id for item in items if item.outcome == "infrastructure_error"}),
-        groups={item.id: item.groups for item in items},
+    if not answered or record.score.value is None:
+        return score
+    names = list(record.components)
+    matrix = _matrix([item.components for item in answered], names)
+    interval = mean_of_means_interval(matrix, [item.cluster for item in answered], 1 - 2 * policy.alpha)
+    failed = {item.id for item in items if item.outcome == "infrastructure_error"}
+    groups = {item.id: item.groups for item in items}
+    return replace(score, low=interval.low, high=interval.high, right=_right(answered, failed), groups=groups)
+
+
+def _promised(policy: Policy, task: str) -> bool:
+    """Whether the policy promises something of this task's score or items; looking costs time."""
+    targets = (place for target in policy.targets for place in target.of)
+    return (
+        policy.task(task).floor is not None
+        or any(place in (task, AVERAGE) for place in targets)
+        or any(rule.task == task for rule in policy.zero_tolerance)
     )
 
 

@@ -102,8 +102,8 @@ def sign_flip(differences: Floats, clusters: Sequence[Hashable], *, resamples: i
 def _all_bits(count: int) -> NDArray[np.uint8]:
     """(bytes, 2^count): column j holds the bits of j, eight to a byte."""
     numbers = np.arange(2**count, dtype=np.uint64)
-    places = 8 * np.arange(-(-count // 8), dtype=np.uint64)[:, None]
-    return ((numbers >> places) & np.uint64(255)).astype(np.uint8)
+    rows = [(numbers >> np.uint64(8 * k)) & np.uint64(255) for k in range(-(-count // 8))]
+    return np.array(rows, dtype=np.uint8).reshape(len(rows), len(numbers))
 
 
 def _random_bits(count: int, resamples: int, seed: int) -> NDArray[np.uint8]:

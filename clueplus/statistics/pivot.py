@@ -193,12 +193,13 @@ class Tango(NamedTuple):
 
     def lower(self, alpha: float) -> float:
         """See Pivot."""
-        from scipy.optimize import brentq
-
         if self.p_greater(_EDGE) >= alpha:
             return -1.0
-        highest = -_EDGE
-        return float(brentq(lambda shift: self.p_greater(shift) - alpha, _EDGE, highest, xtol=1e-14, rtol=1e-14))
+        low, high = _EDGE, -_EDGE
+        while high - low > _CLOSE:  # 48 halvings; scipy.optimize would take half a second to import
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.p_greater(middle) < alpha else (low, middle)
+        return (low + high) / 2
 
     def upper(self, alpha: float) -> float:
         """See Pivot."""
@@ -209,4 +210,5 @@ class Tango(NamedTuple):
 
 
 _EDGE = -1 + 1e-12
+_CLOSE = 1e-14
 _SYMMETRIC = 1e-6

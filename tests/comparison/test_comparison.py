@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from clueplus.comparison.comparison import Comparison, compare
@@ -76,14 +78,14 @@ def test_an_incomplete_run_is_refused_before_anything_else() -> None:
 
 def test_one_changed_prompt_of_one_task_refuses_the_whole() -> None:
     changed = make_items("mednli", MEDNLI)
-    changed[3] = changed[3].model_copy(update={"prompt_hash": "f" * 64})
+    changed[3] = replace(changed[3], prompt_hash="f" * 64)
     with pytest.raises(NotComparableError, match="mednli: prompts is"):
         compare(make_run({"medec": MEDEC, "mednli": MEDNLI}), make_run({"medec": MEDEC, "mednli": changed}))
 
 
 def test_notes_tell_what_a_reader_must_know() -> None:
     first, second = make_items("medec", [*MEDEC, None]), make_items("medec", [*MEDEC, 1.0])
-    second[0] = second[0].model_copy(update={"cut": 5, "prompt_hash": "f" * 64})
+    second[0] = replace(second[0], cut=5, prompt_hash="f" * 64)
     found = compare(
         make_run({"medec": first}, clueplus="0.1.0", model_fields={"engine": "vllm 0.32"}),
         make_run({"medec": second}, clueplus="0.2.0", template="b" * 64, task_fields={"samples": 4}),

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def counts(pairing: Pairing) -> tuple[int, int, int, int]:
 
 def test_items_are_paired_by_document_wherever_they_stand() -> None:
     first = make_items("medec", [0.1, 0.2, 0.3])
-    second = [item.model_copy(update={"index": 7 - item.index}) for item in make_items("medec", [0.4, 0.5, 0.6])]
+    second = [replace(item, index=7 - item.index) for item in make_items("medec", [0.4, 0.5, 0.6])]
     assert scores(paired(first, second[::-1])) == [(0.1, 0.4), (0.2, 0.5), (0.3, 0.6)]
 
 
@@ -65,7 +66,7 @@ def test_an_unscorable_answer_is_a_zero_that_counts() -> None:
 
 def test_a_prompt_that_differs_in_one_byte_is_refused_and_both_hashes_are_named() -> None:
     changed = make_items("medec", [0.1, 0.2])
-    changed[1] = changed[1].model_copy(update={"prompt_hash": sha256("medec prompt 1 ")})
+    changed[1] = replace(changed[1], prompt_hash=sha256("medec prompt 1 "))
     with pytest.raises(NotComparableError) as caught:
         paired(make_items("medec", [0.1, 0.2]), changed)
     differing = caught.value.differing
@@ -76,7 +77,7 @@ def test_a_prompt_that_differs_in_one_byte_is_refused_and_both_hashes_are_named(
 
 
 def cut(item: ItemRecord, characters: int, text: str) -> ItemRecord:
-    return item.model_copy(update={"cut": characters, "prompt_hash": sha256(text)})
+    return replace(item, cut=characters, prompt_hash=sha256(text))
 
 
 def test_prompts_cut_to_different_contexts_are_left_out_and_counted() -> None:
@@ -116,7 +117,7 @@ def test_a_failed_sample_is_left_out_of_its_item_and_all_failed_leave_the_item_o
 
 def test_a_component_is_averaged_over_the_samples_that_have_it() -> None:
     first = [
-        item.model_copy(update={"components": components})
+        replace(item, components=components)
         for item, components in zip(
             samples([0.0, 0.0, 0.0]),
             [{"a": 0.0, "b": None}, {"a": 1.0, "b": 0.5}, {"a": 0.5, "b": None}],
@@ -125,14 +126,14 @@ def test_a_component_is_averaged_over_the_samples_that_have_it() -> None:
     ]
     (found,) = paired(first, samples([1.0])).pairs
     assert found.baseline_components == {"a": 0.5, "b": 0.5}
-    none = [item.model_copy(update={"components": {"a": None}}) for item in samples([0.0, 0.0])]
+    none = [replace(item, components={"a": None}) for item in samples([0.0, 0.0])]
     (found,) = paired(none, samples([1.0])).pairs
     assert found.baseline_components == {"a": None}
 
 
 def test_a_document_that_stands_there_twice_is_refused() -> None:
     twice = make_items("medec", [0.1, 0.2])
-    twice[1] = twice[1].model_copy(update={"document_hash": twice[0].document_hash})
+    twice[1] = replace(twice[1], document_hash=twice[0].document_hash)
     with pytest.raises(NotComparableError, match=r"medec: items is document \w{12} twice in results/model"):
         paired(make_items("medec", [0.1, 0.2]), twice)
 

@@ -184,8 +184,8 @@ def test_the_worst_effect_decides_and_nothing_decided_is_no_pass(
 
 def test_sentences_say_what_was_found_in_points() -> None:
     assert one(LOST).text == "medec: -4.0 points (50.0 -> 46.0), 2.0 allowed, Holm p <0.001"
-    assert one(SURE).text == "medec: +0.0 points (50.0 -> 50.0), surely above -1.0, 2.0 allowed"
-    assert one(VAGUE).text == "medec: +0.0 points (50.0 -> 50.0), may be as low as -10.0, 2.0 allowed"
+    assert one(SURE).text == "medec: 0.0 points (50.0 -> 50.0), surely above -1.0, 2.0 allowed"
+    assert one(VAGUE).text == "medec: 0.0 points (50.0 -> 50.0), may be as low as -10.0, 2.0 allowed"
     assert one(NOTHING).text == "medec: no difference is known: no item has a score"
     cut = Evidence(baseline=0.5, candidate=0.48, difference=-0.02, reason="one cluster has no interval")
     assert one(cut).text == (

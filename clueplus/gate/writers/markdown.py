@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from clueplus.comparison.wording import markdown, plain
 from clueplus.gate.verdict import Verdict
 from clueplus.gate.writers.rows import HEADINGS, LEGEND, mark, row
 
@@ -39,23 +40,16 @@ def _section(title: str, content: str) -> list[str]:
 
 
 def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"* {escape(line)}" for line in lines)
+    return "\n".join(f"* {markdown(line)}" for line in lines)
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: Iterable[int]) -> str:
     places = set(left)
     rule = ["---" if number in places else "--:" for number in range(len(headings))]
-    lines = [headings, rule, *([escape(cell) for cell in cells] for cells in rows)]
+    lines = [headings, rule, *([markdown(cell) for cell in cells] for cells in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def escape(text: str) -> str:
-    """`text` as Markdown that shows it: a model's or a file's name must not become a link, an image or HTML."""
-    for mark_ in "\\`*_[]<>|!#~":
-        text = text.replace(mark_, f"\\{mark_}")
-    return " ".join(text.split())
 
 
 def _code(text: str) -> str:
     """`text` as a code span; a backtick inside would end it."""
-    return f"`{' '.join(text.split()).replace('`', chr(39))}`"
+    return f"`{plain(text).replace('`', chr(39))}`"

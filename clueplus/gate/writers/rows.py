@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clueplus.gate.points import p_value, points, share
+from clueplus.comparison.wording import NONE, p_value, percent, points
 from clueplus.gate.verdict import Check, Difference
 
 HEADINGS = ("", "tier", "baseline", "candidate", "difference", "at least", "allowed", "Holm p", "power", "finds", "")
@@ -13,14 +13,14 @@ def row(found: Difference) -> tuple[str, ...]:
     return (
         found.task,
         found.tier or "",
-        points(found.baseline),
-        points(found.candidate),
-        points(found.difference, signed=True),
-        points(found.low, signed=True),
-        points(found.margin),
+        percent(found.baseline),
+        percent(found.candidate),
+        points(found.difference),
+        points(found.low),
+        percent(found.margin),
         p_value(found.p_adjusted),
         share(found.power),
-        ">100" if found.detectable is not None and found.detectable > 1 else points(found.detectable),
+        ">100" if found.detectable is not None and found.detectable > 1 else percent(found.detectable),
         mark(found),
     )
 
@@ -29,6 +29,15 @@ def mark(found: Difference | Check) -> str:
     """The standing, with what it does to the verdict where it does something."""
     notes = {"fail": " (blocks)", "hold": " (holds back)", "warn": " (warning)", "none": ""}
     return f"{found.standing}{notes[found.effect]}"
+
+
+def share(value: float | None) -> str:
+    """0.874 as "87%"; what is not certain is never "100%" or "0%"."""
+    if value is None:
+        return NONE
+    if 0.995 <= value < 1:
+        return ">99%"
+    return "<1%" if 0 < value < 0.005 else f"{100 * value:.0f}%"
 
 
 LEGEND = (
