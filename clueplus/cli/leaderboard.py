@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="A static site from run records.", no_args_is_help=True, rich_markup_mode=None)
 
 LEFT_OUT = 1
+MOST_NOTES = 5
 
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="The folder with run records.")]
 History = Annotated[
@@ -99,8 +100,10 @@ def _options(
 def _tell(built: Built) -> None:
     for rejected in built.rejected:
         typer.echo(f"left out: {rejected.place}: {rejected.reason}", err=True)
-    for note in built.notes:
+    for note in built.notes[:MOST_NOTES]:
         typer.echo(f"note: {note}", err=True)
+    if len(built.notes) > MOST_NOTES:
+        typer.echo(f"note: {len(built.notes) - MOST_NOTES} more; --json has them all", err=True)
 
 
 @app.command("serve", epilog="Example: clueplus leaderboard serve --results results/ --port 8765")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 
-from clueplus.comparison.pairing import item_score
 from clueplus.data import Library
 from clueplus.errors import StoreError
 from clueplus.evaluation.plan import Planner, Sampling
@@ -59,10 +59,10 @@ def read_samples(
 def _store(folder: Path, record: RunRecord) -> ResponseStore:
     """The store beside the run; a record can't name another place."""
     if not _STORE.fullmatch(record.generation.store):
-        raise StoreError(f"{folder}: its answers are not in a store beside it")
+        raise StoreError("the answers are not in a store beside the run")
     store = ResponseStore(folder / record.generation.store).load()
     if not len(store):
-        raise StoreError(f"{folder}: its stored answers are not here")
+        raise StoreError("the stored answers are not here")
     return store
 
 
@@ -75,11 +75,11 @@ def _task_samples(
     made = []
     for item in items:
         if item.index >= len(task.splits.test) or item.sample >= recorded.samples:
-            raise StoreError(f"{task.name}: the documents are not those of {record.run}")
+            raise StoreError(f"{task.name}: the documents are not those of the run")
         request = planner.item(task, item.index, item.cut)[item.sample]
         # The key says that the answer is to this very prompt, so no record can ask the store for another one's.
         if (request.prompt_hash, request.key) != (item.prompt_hash, item.response_key):
-            raise StoreError(f"{task.name}: the prompts are not those of {record.run}", fix="evaluate again")
+            raise StoreError(f"{task.name}: the prompts are not those of the run", fix="evaluate again")
         made.append((_prompt(request), item, task.target(request.document)))
     prompts = [prompt for prompt, _, _ in made]
     shared = _shared(prompts)
@@ -95,6 +95,7 @@ def _task_samples(
 
 def _sample(prompt: str, item: ItemRecord, reference: str, store: ResponseStore) -> Sample:
     answer = store.get(item.response_key)
+    known = [value for value in item.components.values() if value is not None]
     return Sample(
         index=item.index,
         sample=item.sample,
@@ -103,7 +104,7 @@ def _sample(prompt: str, item: ItemRecord, reference: str, store: ResponseStore)
         answer=answer.text if answer else None,
         reference=reference,
         outcome=item.outcome,
-        score=item_score(item.components),
+        score=fmean(known) if known else None,
         truncated=item.truncated,
     )
 

@@ -122,7 +122,7 @@ class _Maker:
         try:
             yield from self._options.samples(folder, names)
         except ClueplusError as error:
-            self._notes.append(f"no answers of {folder} are shown: {error.message}")
+            self._notes.append(f"{folder}: answers are not shown: {error.message}")
 
 
 def check_out(out: Path) -> None:

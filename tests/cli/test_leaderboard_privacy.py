@@ -93,7 +93,7 @@ def test_a_record_that_calls_its_restricted_data_open_is_not_believed(
     falsify(evaluated, change)
     out, result = build_site(cli, evaluated, tmp_path)
     assert leaks(out) == []
-    assert ("not in a store beside it" in result.err) == (change is other_store)
+    assert ("not in a store beside the run" in result.err) == (change is other_store)
 
 
 def test_a_restricted_answer_in_the_open_store_is_found_by_no_open_item(

@@ -57,7 +57,8 @@ def samples(folder: Path, tasks: Sequence[str]) -> Iterator[TaskSamples]:
     yield TaskSamples("medec", "sample", "sample", "Apache-2.0", "An example.\n", made)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Not of the session: while playwright runs, its thread has an event loop, and nothing else may run one there."""
     with chromium() as running:
         yield running

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def test_items_are_counted_by_their_mean_and_tokens_summed() -> None:
 
 def test_tokens_that_were_not_always_counted_have_no_sum() -> None:
     items = make_items("t", [1.0, 0.0], prompt_tokens=10)
-    items[1] = items[1].model_copy(update={"prompt_tokens": None})
+    items[1] = replace(items[1], prompt_tokens=None)
     run = make_run({"t": items})
     assert condense(run.record, run.items)["t"].prompt_tokens is None
 
