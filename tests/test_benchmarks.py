@@ -13,6 +13,7 @@ from tests.support.vllm_server import vllm_missing
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = {
     "client.py": ["--requests", "60", "--concurrency", "8", "--latency", "0.01", "--runs", "1", "--json"],
+    "leaderboard.py": ["--small", "2", "--large", "3", "--items", "5", "--samples", "50", "--json"],
     "long_prompts.py": ["--prompts", "30", "--tokens", "500", "--json"],
     "rouge.py": ["--pairs", "4", "--words", "60", "--peer-pairs", "4", "--json"],
     "spans.py": ["--notes", "20", "--peer-notes", "10", "--json"],
