@@ -2,7 +2,8 @@
 // Sorts, filters and recomputes the table that the page already shows. All state is in the address, after "#".
 (() => {
   const NO_GAIN = 1e-9;  // as in clueplus/statistics/summary.py
-  const CHOICES = ["variant", "set", "base", "q", "size", "open", "tuned", "from", "tier", "theme"];
+  const CHOICES = ["variant", "set", "base", "q", "size", "open", "tuned", "from", "tier", "theme", "all"];
+  const SHOWN = 100;  // rows of a long table; more only on demand, because a browser lays out each of their cells
   const FIRST_TASK = 5;  // name, rank, average, #DG and CV come before
   const form = document.getElementById("controls");
   const field = (name) => document.getElementById(name);
@@ -109,15 +110,19 @@
     filter(state) {
       const words = state.q.toLowerCase().split(/\s+/).filter(Boolean);
       const yesNo = (wanted, value) => !wanted || (wanted === "yes") === value;
-      let shown = 0;
+      let [shown, fitting, room] = [0, 0, SHOWN];
       for (const row of this.rows) {
         const name = row.name.toLowerCase();
         const fits = words.every((word) => name.includes(word)) && (!state.size || row.size === state.size)
           && yesNo(state.open, row.open) && yesNo(state.tuned, row.tuned) && (!state.from || row.from === state.from);
-        row.line.hidden = !fits;
-        shown += fits;
+        const visible = fits && (state.all || row.kind === "published" || room-- > 0);
+        row.line.hidden = !visible;
+        shown += visible;
+        fitting += fits;
       }
       field("count").textContent = `${shown} of ${this.rows.length} rows`;
+      field("all").hidden = fitting === shown;
+      field("all").textContent = `Show all ${fitting}`;
     }
 
     visible(state) {
@@ -202,7 +207,7 @@
     for (const [variant, each] of boards) each.section.hidden = variant !== state.variant;
     offer(board);
     state.set = board.set(state.set).name;
-    for (const name of CHOICES) field(name).value = state[name];
+    for (const name of CHOICES) if (name !== "all") field(name).value = state[name];
     for (const name of ["base", "from"]) if (field(name).value !== state[name]) state[name] = field(name).value = "";
     for (const box of form.querySelectorAll("[data-column]")) box.checked = !state.hide.has(box.dataset.column);
     if (state.set === board.data.shown) state.set = "";
@@ -222,8 +227,10 @@
     state.descending = state.sort === key ? !state.descending : key !== "name" && key !== "rank";
     state.sort = key;
     remember();
-    boards.get(state.variant).sort(state.sort, state.descending);
-    const head = boards.get(state.variant).heads.find((each) => each.dataset.key === key);
+    const board = boards.get(state.variant);
+    board.sort(state.sort, state.descending);
+    board.filter(state);
+    const head = board.heads.find((each) => each.dataset.key === key);
     head.querySelector("button").focus();
   }
 
@@ -232,6 +239,10 @@
     if (column) state.hide[event.target.checked ? "delete" : "add"](column);
     else state[event.target.id] = event.target.value;
     if (event.target.id === "variant") Object.assign(state, {set: "", base: "", from: "", hide: new Set()});
+    change();
+  });
+  field("all").addEventListener("click", () => {
+    state.all = "yes";
     change();
   });
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -117,7 +117,7 @@ def assembled(row: Row) -> Run:
     """The runs behind a row's cells as one: of each task the record and the items that the cell shows."""
     filled = {name: cell.run for name, cell in row.cells.items() if cell.run and cell.value is not None}
     newest = max(filled.values(), key=lambda run: run.created)
-    read = {stored.folder: read_run(stored.folder) for stored in filled.values()}
+    read = {folder: read_run(folder) for folder in {stored.folder for stored in filled.values()}}
     tasks, items = [], []
     for name, stored in filled.items():
         run = read[stored.folder]

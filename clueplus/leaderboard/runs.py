@@ -121,7 +121,8 @@ def _histogram(values: NDArray[np.float64]) -> NDArray[np.int64]:
     present = ~np.isnan(values)
     counts = present.sum(axis=1)
     means = np.where(present, values, 0.0).sum(axis=1)[counts > 0] / counts[counts > 0]
-    return np.histogram(means, bins=BINS, range=(0.0, 1.0))[0].astype(np.int64)
+    bins = np.clip((means * BINS).astype(np.int64), 0, BINS - 1)  # the last bin includes 1
+    return np.bincount(bins, minlength=BINS).astype(np.int64)
 
 
 def _total(tokens: Sequence[int | None]) -> int | None:
