@@ -115,7 +115,7 @@
         const name = row.name.toLowerCase();
         const fits = words.every((word) => name.includes(word)) && (!state.size || row.size === state.size)
           && yesNo(state.open, row.open) && yesNo(state.tuned, row.tuned) && (!state.from || row.from === state.from);
-        const visible = fits && (state.all || row.kind === "published" || room-- > 0);
+        const visible = fits && (state.all === "yes" || row.kind === "published" || room-- > 0);
         row.line.hidden = !visible;
         shown += visible;
         fitting += fits;

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from clueplus.leaderboard.build import Options, build
+from clueplus.registry import Catalog
 from clueplus.statistics import summary
+from tests.support.boards import board_run, write_runs
 from tests.support.browser import axe_script, watched_page
 
 WIDE = {"viewport": {"width": 1440, "height": 900}}
@@ -205,6 +208,23 @@ def test_a_broken_address_shows_the_table(page: Any, site: Path) -> None:
     page.goto((site / "index.html").as_uri() + "#variant=x&set=y&base=z&sort=w+up&size=q&hide=,,&theme=%ff&tier=v")
     assert page.locator(".board:visible").count() == 1
     assert head(page, "average").get_attribute("aria-sort") == "descending"
+
+
+def test_a_long_table_shows_a_hundred_rows_until_asked_for_all(browser: Any, tmp_path: Path) -> None:
+    runs = [board_run(f"m{k:03}", 0.5, variant="sample", tasks=["medec"], items=3, seed=k) for k in range(103)]
+    build(Options(write_runs(tmp_path / "results", *runs), tmp_path / "site", Catalog()))
+    with watched_page(browser, **WIDE) as page:
+        page.goto((tmp_path / "site/index.html").as_uri() + "#variant=sample&sort=name+up")
+        assert names(page, "sample") == [f"m{k:03}" for k in range(100)]
+        assert page.locator("#count").inner_text() == "100 of 104 rows"
+        page.fill("#q", "m10")
+        assert names(page, "sample") == ["m100", "m101", "m102"], "search looks beyond the first hundred"
+        page.fill("#q", "")
+        page.get_by_role("button", name="Show all 104").click()
+        assert len(names(page, "sample")) == 104
+        page.reload()
+        assert len(names(page, "sample")) == 104
+        assert page.locator("#all").is_hidden()
 
 
 def test_without_javascript_every_board_can_be_read(browser: Any, site: Path) -> None:
