@@ -26,6 +26,7 @@ LEVELS = [
     {"evaluation"},
     {"comparison", "exchange"},
     {"gate"},
+    {"leaderboard"},
     {"cli"},
     {"__main__"},
 ]
@@ -36,6 +37,7 @@ NARROW = {
     "comparison": {"errors", "files", "registry", "statistics", "records", "plots"},
     "gate": {"errors", "files", "registry", "statistics", "records", "plots", "comparison"},
     "exchange": {"errors", "files", "registry", "metrics", "statistics", "records", "data"},
+    "leaderboard": {"errors", "files", "registry", "statistics", "records", "plots", "comparison", "gate"},
 }
 # What the code of a task may use of the house.
 TASK_ROOMS = {"data", "metrics", "errors"}

@@ -20,6 +20,7 @@ SMALL = {
     "gate_speed.py": ["--tasks", "2", "--items", "40", "--runs", "1", "--json"],
     "bootstrap.py": ["--tasks", "2", "--items", "60", "--resamples", "100", "--peer-resamples", "20", "--json"],
     "client.py": ["--requests", "60", "--concurrency", "8", "--latency", "0.01", "--runs", "1", "--json"],
+    "leaderboard.py": ["--small", "2", "--large", "3", "--items", "5", "--samples", "50", "--json"],
     "long_prompts.py": ["--prompts", "30", "--tokens", "500", "--json"],
     "metric_parity.py": [
         *("--pairs", "4", "--words", "60", "--notes", "10", "--many", "20", "--terms", "50", "--json"),

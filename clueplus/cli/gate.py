@@ -59,7 +59,7 @@ app = typer.Typer(help=HELP, epilog=EXAMPLES, rich_markup_mode=None, invoke_with
 
 def complete_side(incomplete: str) -> list[str]:
     """Rows of published scores; paths are the shell's own."""
-    from clueplus.gate.published import PREFIX, read_published
+    from clueplus.records.published import PREFIX, read_published
 
     return [name for name in (f"{PREFIX}{row}" for row in read_published().rows) if name.startswith(incomplete)]
 

@@ -87,15 +87,13 @@ def pair(baseline: Run, candidate: Run, task: str) -> Pairing:
 
 
 def _by_document(run: Run, task: str) -> dict[str, list[ItemRecord]]:
-    found: dict[str, list[ItemRecord]] = {}
+    found: dict[str, list[ItemRecord]] = defaultdict(list)
     for (document, _), item in answers_of(run, task).items():
-        found.setdefault(document, []).append(item)
+        found[document].append(item)
     return found
 
 
 def _scored(answers: list[ItemRecord]) -> list[ItemRecord]:
-    if len(answers) == 1 and answers[0].outcome != "infrastructure_error":  # nearly always
-        return answers
     return [item for item in answers if item.outcome != "infrastructure_error"]
 
 

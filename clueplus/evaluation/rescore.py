@@ -68,7 +68,7 @@ def score(
     requests = []
     for task in tasks:
         items = {(item.index, item.sample): item for item in old_items if item.task == task.name}
-        planner = Planner(_Recorded(old.model))
+        planner = Planner(RecordedModel(old.model))
         for index in sorted({index for index, _ in items}):
             (request,) = planner.item(task, index, items[index, 0].cut)
             requests += [_as_answered(folder, request, item) for key, item in sorted(items.items()) if key[0] == index]
@@ -132,8 +132,8 @@ def _as_answered(folder: Path, request: Request, item: ItemRecord) -> Request:
     return replace(request, sample=item.sample, key=item.response_key)
 
 
-class _Recorded:
-    """Stands for the model of a record when its plan is made again."""
+class RecordedModel:
+    """Stands for the model of a record when its plan is made again; it answers nothing."""
 
     concurrency = 1
     context: int | None = None
@@ -146,16 +146,21 @@ class _Recorded:
         self.api: Api = "completions" if record.api == "completions" else "chat"
 
     def identity(self, task: str) -> dict[str, Any]:
+        """What the record says of the task."""
         return self._record.identity[task]
 
     async def open(self) -> None:
+        """Never called."""
         raise NotImplementedError
 
     async def count(self, request: Request) -> int | None:
+        """Never called."""
         raise NotImplementedError
 
     async def answer(self, request: Request) -> Any:
+        """Never called."""
         raise NotImplementedError
 
     async def close(self) -> None:
+        """Never called."""
         raise NotImplementedError

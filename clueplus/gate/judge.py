@@ -12,7 +12,6 @@ from clueplus.gate.decision import Decision, decide, overall
 from clueplus.gate.gather import Found, MismatchFound, gather_paired, gather_scores
 from clueplus.gate.policy import DEFAULT_POLICY, Policy
 from clueplus.gate.policy_diff import check_reasons, policy_changes
-from clueplus.gate.published import PREFIX, read_published
 from clueplus.gate.sides import Opened, Unreadable, describe
 from clueplus.gate.verdict import (
     EXIT_CODES,
@@ -25,6 +24,7 @@ from clueplus.gate.verdict import (
     Status,
     Verdict,
 )
+from clueplus.records.published import PREFIX, read_published
 from clueplus.records.run import Run
 
 SHIPPED = "shipped default"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from clueplus.errors import ClueplusError, StoreError
 from clueplus.files import canonical_json, sha256
-from clueplus.gate.published import PREFIX, PublishedScores, read_published
 from clueplus.gate.verdict import Side
+from clueplus.records.published import PREFIX, PublishedScores, read_published
 from clueplus.records.run import RECORD_NAME, Run, read_run
 
 

@@ -10,8 +10,8 @@ import pytest
 from clueplus.errors import ClueplusError, DataError
 from clueplus.gate.evidence import Evidence
 from clueplus.gate.policy import Policy
-from clueplus.gate.published import read_published
 from clueplus.gate.scores_only import NO_ITEMS, mean_scores, scores_evidence
+from clueplus.records.published import read_published
 from clueplus.registry import Catalog
 
 
