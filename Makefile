@@ -32,6 +32,10 @@ bench: ## Seconds and memory beside the peers'
 	$(VENV)/bin/python benchmarks/client.py
 	$(VENV)/bin/python benchmarks/long_prompts.py
 	$(VENV)/bin/python benchmarks/real_server.py
+	$(VENV)/bin/python benchmarks/bootstrap.py
+	$(VENV)/bin/python benchmarks/gate_speed.py
+	$(VENV)/bin/python benchmarks/gate_calibration.py
+	$(VENV)/bin/python benchmarks/leaderboard.py
 
 results: ## Evaluate the baselines on the open tasks and write their records into results/
 	$(VENV)/bin/python tools/publish_baselines.py

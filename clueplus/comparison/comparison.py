@@ -134,7 +134,7 @@ def _notes_on_runs(baseline: Run, candidate: Run, of_models: Sequence[Differing]
 def _notes_on_tasks(baseline: Run, candidate: Run, tasks: Sequence[TaskComparison]) -> Iterator[str]:
     for task in tasks:
         records = [task_record(run, task.task) for run in (baseline, candidate)]
-        yield from (f"{task.task}: no items: {record.no_items}" for record in records if record.no_items)
+        yield from (f"{task.task}: no items: {why}" for why in sorted({r.no_items for r in records if r.no_items}))
         samples, others = (record.samples for record in records)
         if samples != others:
             yield f"{task.task}: {samples} and {others} samples an item; each item counts with its mean"
