@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -12,6 +11,7 @@ from clueplus.errors import StoreError
 from clueplus.evaluation.plan import Planner, Sampling
 from clueplus.evaluation.rescore import RecordedModel
 from clueplus.evaluation.store import ResponseStore
+from clueplus.evaluation.stores import store_beside
 from clueplus.evaluation.task import LoadedTask, load_tasks
 from clueplus.models import Request
 from clueplus.records.run import ItemRecord, RunRecord, read_run
@@ -20,7 +20,6 @@ from clueplus.registry import Catalog, TaskSpec
 
 # Licences under which a document may be shown to anybody, with its source named.
 REDISTRIBUTABLE = frozenset({"Apache-2.0", "CC-BY-4.0", "public domain (US government)"})
-_STORE = re.compile(r"\.\./responses[\w-]*\.jsonl")
 
 
 def may_show(spec: TaskSpec, record: RunRecord, task: str) -> bool:
@@ -50,20 +49,10 @@ def read_samples(
     shown = [name for name in tasks if name in catalog.tasks and may_show(catalog.task(name), record, name)]
     if not shown:
         return
-    store = _store(folder, record)
+    store = store_beside(folder, record)
     for task in load_tasks(catalog.select(shown), catalog, record.variant, Library.here(mirror)):
         own = sorted((item for item in items if item.task == task.name), key=lambda item: (item.index, item.sample))
         yield _task_samples(task, own, record, store)
-
-
-def _store(folder: Path, record: RunRecord) -> ResponseStore:
-    """The store beside the run; a record can't name another place."""
-    if record.generation is None or not _STORE.fullmatch(record.generation.store):
-        raise StoreError("the answers are not in a store beside the run")
-    store = ResponseStore(folder / record.generation.store).load()
-    if not len(store):
-        raise StoreError("the stored answers are not here")
-    return store
 
 
 def _task_samples(

@@ -21,7 +21,6 @@ from clueplus.statistics import summary
 from clueplus.statistics.intervals import mean_of_means_interval
 
 DEFAULT_REASONING = ("<think>", "</think>")
-_NOT_METRICS = frozenset({"score", "unscorable"})
 
 
 def score_task(

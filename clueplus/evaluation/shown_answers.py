@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from clueplus.errors import StoreError
 from clueplus.evaluation.score import without_reasoning
-from clueplus.evaluation.store import ResponseStore
+from clueplus.evaluation.stores import store_beside
 from clueplus.records.run import Run
 
 
@@ -15,16 +15,10 @@ def shown_answers(run: Run) -> Callable[[str], str | None]:
 
     Only the store beside the run is read, never the one of restricted answers, whatever path a record names.
     """
-    if run.record.generation is None:  # answered elsewhere
-        return lambda key: None
-    results = run.folder.resolve().parent
-    path = (run.folder / run.record.generation.store).resolve()
-    store = ResponseStore(path)
-    if path.parent == results:
-        try:
-            store.load()
-        except StoreError:
-            return lambda key: None  # the texts are an extra: scores stand without them
+    try:
+        store = store_beside(run.folder, run.record)
+    except StoreError:
+        return lambda key: None  # the texts are an extra: scores stand without them
 
     def answer(key: str) -> str | None:
         found = store.get(key)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from clueplus.data import data_folder
+from clueplus.errors import StoreError
 from clueplus.evaluation.options import slug
 from clueplus.evaluation.store import ResponseStore
 from clueplus.models import Answer, Request
+from clueplus.records.run import RunRecord
 
 _RESTRICTED = Path("restricted") / "answers"
+_BESIDE = re.compile(r"\.\./responses[\w-]*\.jsonl")
 
 
 class Stores:
@@ -99,6 +103,22 @@ def private_stores(model: str, name: str) -> Stores:
     """One store in the data folder for every tier: what is made there is no result that a team shares."""
     store = ResponseStore(restricted_folder(model) / name, private=True)
     return Stores(store, store)
+
+
+def store_beside(folder: Path, record: RunRecord) -> ResponseStore:
+    """The shared store of a run in `folder`, loaded. It has no answer about a restricted document.
+
+    No other place is read, whatever path a record names.
+
+    Raises:
+        StoreError: the record names another place, or nothing readable is stored there.
+    """
+    if record.generation is None or not _BESIDE.fullmatch(record.generation.store):
+        raise StoreError("the answers are not in a store beside the run")
+    store = ResponseStore(folder.resolve().parent / Path(record.generation.store).name).load()
+    if not len(store):
+        raise StoreError("the stored answers are not here")
+    return store
 
 
 def restricted_folder(model: str) -> Path:
