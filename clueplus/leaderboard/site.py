@@ -62,11 +62,14 @@ def make_site(runs: Sequence[StoredRun], catalog: Catalog, published: PublishedS
         catalog: the tasks and groups; tasks beyond CLUE+ get a column once a run has them.
         published: the rows of the paper.
     """
-    tables = []
-    for variant in get_args(VariantName):
-        own = [run for run in runs if run.record.variant == variant]
-        if own or published.variant == variant:
-            tables.append(_table(variant, own, catalog, published))
+    by_variant = {name: [run for run in runs if run.record.variant == name] for name in get_args(VariantName)}
+    # The first table is what a reader sees: one that only has published rows does not hide the runs.
+    order = sorted(by_variant, key=lambda name: not by_variant[name])
+    tables = [
+        _table(name, by_variant[name], catalog, published)
+        for name in order
+        if by_variant[name] or published.variant == name
+    ]
     return Site(tables, _specs(runs, catalog), published.columns, published)
 
 

@@ -82,3 +82,11 @@ def test_rows_come_by_average_and_those_without_one_last(tables: dict[str, Table
     names = [row.name for row in tables["official"].rows if row.measured]
     assert names[0] == "giant"
     assert names[-2:] == ["baseline:majority", "partial"]
+
+
+def test_a_table_with_runs_comes_before_one_of_published_rows_alone(tmp_path: Path) -> None:
+    runs, _ = collect(write_runs(tmp_path, board_run("mine", 0.5, items=4, variant="sample")))
+    assert [table.board.variant for table in make_site(runs, Catalog(), read_published()).tables] == [
+        "sample",
+        "official",
+    ]
