@@ -202,7 +202,9 @@ def test_a_rate_is_shown_by_the_exact_bound_and_the_number_that_would_show_it_is
     )
     found = zero(fewer, groups={"kind": ["dose"]}, max_rate=0.05)
     assert (found.standing, found.effect) == ("undecided", "hold")
-    assert found.text.endswith("5% is allowed: 59 items, all right, would show it")
+    assert found.text.endswith(
+        "shows at most 5% wrong; 5% is allowed: 59 items, all right, would show it"  # 1 - 0.05 ** (1 / 58) is 5.03%
+    )
     assert found.required == 0.05
 
 

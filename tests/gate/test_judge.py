@@ -9,10 +9,12 @@ import pytest
 
 from clueplus.errors import ClueplusError
 from clueplus.gate.judge import judge, use_policy
+from clueplus.gate.paired import compare_pairs
 from clueplus.gate.policy import DEFAULT_POLICY, Policy, read_policy
 from clueplus.gate.sides import Opened, Unreadable, open_side
-from clueplus.gate.verdict import Difference, Verdict
+from clueplus.gate.verdict import Check, Difference, Verdict
 from clueplus.records.run import ItemRecord, Run
+from clueplus.registry import Catalog
 from tests.support.runs import Values, make_items, make_run
 
 
@@ -263,6 +265,24 @@ def test_a_component_without_values_is_told_with_the_records_reason() -> None:
     assert found.tasks[0].difference is None
 
 
+def test_where_resampling_would_decide_otherwise_the_call_is_close() -> None:
+    luck = np.random.default_rng(3)
+    before = luck.random(40)
+    after = np.clip(before - luck.exponential(0.03, 40), 0, 1)
+    first, second = make_run({"medec": before.tolist()}, name="a"), make_run({"medec": after.tolist()}, name="b")
+    known = compare_pairs(first, second, "medec", 0.02, 0.05).evidence
+    assert known.low is not None
+    assert known.low_bootstrap is not None
+    assert abs(known.low - known.low_bootstrap) > 1e-4
+    between = -100 * (known.low + known.low_bootstrap) / 2
+
+    def calls(margin: float) -> int:
+        found = verdict(first, second, tasks={"medec": {"margin": margin}})
+        return sum(text.startswith("medec: a close call") for text in found.warnings)
+
+    assert (calls(between - 1), calls(between), calls(between + 1)) == (0, 1, 0)
+
+
 def graded(values: list[float], groups: list[str]) -> list[ItemRecord]:
     return [
         replace(item, groups={"kind": kind}) for item, kind in zip(make_items("medec", values), groups, strict=True)
@@ -344,12 +364,41 @@ def test_with_a_declared_n_published_scores_decide() -> None:
     assert (back.status, task(back, "sdoh").standing) == ("FAIL", "worse")
 
 
+def test_what_scores_alone_leave_open_is_told_beside_what_else_holds_back() -> None:
+    sides = open_side("published:Phi-3.5-mini-instruct"), open_side("published:MediPhi-Instruct")
+    shape = {"defaults": {"tier": "advisory"}, "tasks": {"sdoh": {"tier": "critical"}, "pls": {"tier": "critical"}}}
+    shape["tasks"]["pls"]["declared_n"] = 200
+    found = verdict(*sides, **shape)
+    assert found.status == "INCONCLUSIVE"
+    assert found.reasons[0] == "scores alone show no certainty, and no n is declared for them"
+    assert any(reason.startswith("pls: ") for reason in found.reasons[1:])
+
+
+def target(values: dict[str, Values]) -> Check:
+    """The check that the candidate reaches the average of the paper's best model, with these answers to all tasks."""
+    first, second = make_run(values, name="a"), make_run(values, name="b")
+    keys = {"defaults": {"tier": "supporting"}, "targets": [{"at_least": "MediPhi-Instruct"}]}
+    (found,) = (check for check in verdict(first, second, **keys).checks if check.kind == "target")
+    return found
+
+
+def test_a_target_on_the_average_is_bounded_by_the_bounds_of_all_tasks() -> None:
+    """By Zou and Donner, Statistics in Medicine 27:1693, 2008: half-widths of independent means add as squares."""
+    tasks = dict.fromkeys(Catalog().groups["clueplus"].task, BASE)
+    whole = target(tasks)
+    assert (whole.standing, whole.value) == ("holds", pytest.approx(0.6))
+    # A share of 0.6 of 1,000 has Wilson bounds of 57.4 and 62.5; twelve of them an average of 0.6 +- 2.55 / sqrt(12).
+    assert "60.0 (59.3 to 60.7)" in whole.text
+    assert target({**tasks, "pls": [{"a": 0.5, "b": None}] * 30}).standing == "undecided"
+    assert target({**tasks, "pls": [0.5]}).standing == "undecided", "one item has no bounds"
+
+
 def test_a_run_against_published_scores_must_be_on_official_data() -> None:
     published = open_side("published:MediPhi-Instruct")
     run = make_run({"medec": BASE}, name="b", variant="open")
     found = verdict(published, run, defaults={"tier": "supporting"})
     assert found.mismatch is not None
-    assert (found.exit_code, found.mismatch.field) == (3, "variant")
+    assert (found.exit_code, found.mismatch.field, found.evidence) == (3, "variant", "scores only")
     found = verdict(published, make_run({"medec": BASE}, name="b"), defaults={"tier": "supporting"})
     assert found.evidence == "scores only"
     assert any("made by other code" in text for text in found.warnings)

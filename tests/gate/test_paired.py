@@ -1,5 +1,6 @@
 """Evidence from two runs: the numbers that reach the decision."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from clueplus.gate.evidence import mean_of
 from clueplus.gate.paired import bounded, candidate_score, compare_pairs, mean_evidence
 from clueplus.gate.policy import Policy
 from clueplus.records.run import ItemRecord, Run
@@ -62,6 +64,9 @@ def test_items_that_either_side_lacks_are_counted() -> None:
     first = run([None, 1.0, 1.0, 0.0, 1.0], "a")
     second = run([1.0, None, None, 0.0, 1.0], "b")
     assert compare_pairs(first, second, "medec", 0.02, ALPHA).evidence.unpaired == 3
+    cut = replace(second.items[4], cut=100, prompt_hash="0" * 64)
+    second = second._replace(items=[*second.items[:4], cut])
+    assert compare_pairs(first, second, "medec", 0.02, ALPHA).evidence.unpaired == 4
 
 
 def test_work_is_the_same_for_another_model_and_another_for_other_data() -> None:
@@ -75,17 +80,32 @@ def test_work_is_the_same_for_another_model_and_another_for_other_data() -> None
     assert len({work(), work(version=2), work(scoring="clue-2024"), work(shots=0)}) == 4
 
 
-def test_samples_of_an_item_tell_what_more_of_them_would_do() -> None:
-    def sampled(name: str, flip: int) -> Run:
-        items: list[ItemRecord] = []
-        for sample in range(2):
-            values = [float((n + sample * (n % 2) + flip * (n % 5 == 0)) % 2) for n in range(100)]
-            items += [replace(item, sample=sample) for item in make_items("medec", values)]
-        return run(items, name)
+def sampled(name: str, flip: int, components: Sequence[str] = ("a",)) -> list[ItemRecord]:
+    items: list[ItemRecord] = []
+    for sample in range(2):
+        values = [float((n + sample * (n % 2) + flip * (n % 5 == 0)) % 2) for n in range(100)]
+        made = make_items("medec", [dict.fromkeys(components, value) for value in values])
+        items += [replace(item, sample=sample) for item in made]
+    return items
 
-    found = compare_pairs(sampled("a", 0), sampled("b", 1), "medec", 0.02, ALPHA).evidence
+
+def advice(before: list[ItemRecord], after: list[ItemRecord]) -> str:
+    found = compare_pairs(run(before, "a"), run(after, "b"), "medec", 0.02, ALPHA).evidence
     assert found.pairs == 100
-    assert "samples an item instead of 2 would" in (found.advice or "")
+    return found.advice or ""
+
+
+def test_samples_of_an_item_tell_what_more_of_them_would_do() -> None:
+    one = advice(sampled("a", 0), sampled("b", 1))
+    assert "samples an item instead of 2 would" in one
+    two = ("a", "b")
+    assert advice(sampled("a", 0, two), sampled("b", 1, two)) == one, "an answer counts with its mean component"
+
+
+def test_a_sample_that_never_came_leaves_its_item_with_the_others() -> None:
+    before, after = sampled("a", 0), sampled("b", 1)
+    before[-1] = replace(before[-1], outcome="infrastructure_error", reason="timeout", components={})
+    assert "samples an item instead of 2 would" in advice(before, after)
 
 
 def test_the_mean_is_of_differences_and_scores() -> None:
@@ -101,13 +121,32 @@ def test_the_mean_is_of_differences_and_scores() -> None:
     assert found.power == bounded(mean, 0.01, ALPHA).power
 
 
+def lacking(name: str, reason: str) -> Run:
+    found = run([{"a": 0.5, "b": None}] * 3, name)
+    score = found.record.tasks[0].score.model_copy(update={"reason": reason})
+    tasks = [found.record.tasks[0].model_copy(update={"score": score})]
+    return found._replace(record=found.record.model_copy(update={"tasks": tasks}))
+
+
 def test_without_a_score_the_records_reason_is_told() -> None:
-    first = run([{"a": 0.5, "b": None}] * 3, "a")
-    lacking = first.record.tasks[0].score.model_copy(update={"reason": "b: set CLUEPLUS_MODEL"})
-    tasks = [first.record.tasks[0].model_copy(update={"score": lacking})]
-    first = first._replace(record=first.record.model_copy(update={"tasks": tasks}))
+    first = lacking("a", "b: set CLUEPLUS_MODEL")
     found = compare_pairs(first, run([{"a": 0.5, "b": 0.4}] * 3, "b"), "medec", 0.02, ALPHA).evidence
     assert (found.difference, found.reason) == (None, "baseline: b: set CLUEPLUS_MODEL")
+    same = compare_pairs(first, lacking("b", "b: set CLUEPLUS_MODEL"), "medec", 0.02, ALPHA).evidence
+    assert same.reason == "b: set CLUEPLUS_MODEL"
+    other = compare_pairs(first, lacking("b", "b: no such file"), "medec", 0.02, ALPHA).evidence
+    assert other.reason == "baseline: b: set CLUEPLUS_MODEL; candidate: b: no such file"
+
+
+def test_a_candidate_without_a_score_has_no_bounds() -> None:
+    found = candidate_score(lacking("b", "b: no such file"), "medec", policy(**FLOOR))
+    assert (found.value, found.low, found.right) == (None, None, {})
+
+
+def test_a_mean_needs_every_value() -> None:
+    assert mean_of([0.25, 0.75]) == 0.5
+    assert mean_of([0.5, None]) is None
+    assert mean_of([]) is None
 
 
 FLOOR = {"tasks": {"medec": {"floor": 10}}}
