@@ -9,12 +9,13 @@ import pytest
 
 from clueplus.errors import ClueplusError
 from clueplus.gate.judge import judge, use_policy
-from clueplus.gate.paired import compare_pairs
+from clueplus.gate.paired import compare_pairs, mean_evidence
 from clueplus.gate.policy import DEFAULT_POLICY, Policy, read_policy
 from clueplus.gate.sides import Opened, Unreadable, open_side
 from clueplus.gate.verdict import Check, Difference, Verdict
 from clueplus.records.run import ItemRecord, Run
 from clueplus.registry import Catalog
+from clueplus.statistics.macro import mean_difference
 from tests.support.runs import Values, make_items, make_run
 
 
@@ -73,6 +74,16 @@ def test_hardly_any_change_passes_and_says_how_sure_that_is() -> None:
     assert found.average is not None
     assert found.average.difference == 0.0
     assert found.average.baseline == pytest.approx(0.6)
+
+
+def test_power_is_that_of_the_policys_margins() -> None:
+    first, second = runs(4, 4)
+    found = verdict(first, second, macro_margin=0.4, tasks={"medec": {"margin": 0.5}})
+    pairs = [compare_pairs(first, second, name, 0.005, 0.05) for name in ("medec", "sdoh")]
+    mean = mean_difference([pair.difference for pair in pairs])
+    assert task(found).power == pairs[0].evidence.power
+    assert found.average is not None
+    assert found.average.power == mean_evidence(mean, [pair.evidence for pair in pairs], 0.004, 0.05).power
 
 
 def test_a_loss_beyond_doubt_fails_and_names_task_and_size() -> None:
@@ -194,6 +205,8 @@ def test_a_critical_task_that_a_side_lacks_is_not_comparable_and_another_is_told
     for sides in ((first, second), (second, first)):
         found = verdict(*sides)
         assert (found.status, found.mismatch and found.mismatch.field) == ("NOT COMPARABLE", "tasks")
+    assert found.mismatch is not None
+    assert (found.mismatch.baseline, found.mismatch.candidate) == ("medec", "medec, sdoh")
     found = verdict(first, second, tasks={"sdoh": {"tier": "supporting"}})
     assert found.status == "PASS"
     assert "sdoh (supporting) is missing in the candidate" in found.warnings
@@ -209,6 +222,20 @@ def test_runs_without_a_task_in_common_are_not_comparable() -> None:
     first, second = make_run({"medec": BASE}, name="a"), make_run({"sdoh": BASE}, name="b")
     found = verdict(first, second, defaults={"tier": "supporting"})
     assert (found.status, found.mismatch and found.mismatch.field) == ("NOT COMPARABLE", "tasks")
+    assert found.mismatch is not None
+    assert (found.mismatch.baseline, found.mismatch.candidate) == ("medec", "sdoh")
+
+
+def test_a_supporting_task_of_which_nothing_is_known_leaves_the_average_and_a_critical_one_blocks_it() -> None:
+    first, second = (make_run({"medec": BASE, "sdoh": BASE, "pls": [1.0]}, name=name) for name in "ab")
+    found = verdict(first, second, tasks={"pls": {"tier": "supporting"}})
+    assert any(text.startswith("pls is not part of the average: one item") for text in found.warnings)
+    assert found.average is not None
+    assert found.average.standing == "non-inferior"
+    found = verdict(first, second, tasks={"medec": {"tier": "supporting"}, "sdoh": {"tier": "supporting"}})
+    assert not any("is not part of the average" in text for text in found.warnings)
+    assert found.average is not None
+    assert found.average.standing == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -352,6 +379,14 @@ def test_the_paper_fails_the_default_policy_on_two_tasks_by_point_estimates_and_
     assert found.average.difference == pytest.approx(0.0692, abs=0.0001)
     assert "Corbeil et al." in found.warnings[0]
     assert "no items are known for Phi-3.5-mini-instruct and MediPhi-Instruct" in found.warnings[0]
+
+
+def test_a_point_estimate_fails_on_the_margin_and_one_task_has_no_average() -> None:
+    sides = open_side("published:Phi-3.5-mini-instruct"), open_side("published:MediPhi-Instruct")
+    for margin, count in ((2.3, 1), (2.4, 1), (2.5, 0)):
+        found = verdict(*sides, defaults={"tier": "advisory"}, tasks={"pls": {"tier": "critical", "margin": margin}})
+        assert sum(text.startswith("pls fails by its point") for text in found.warnings) == count
+        assert found.average is None
 
 
 def test_with_a_declared_n_published_scores_decide() -> None:
