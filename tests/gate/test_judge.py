@@ -424,7 +424,8 @@ def test_a_target_on_the_average_is_bounded_by_the_bounds_of_all_tasks() -> None
     assert (whole.standing, whole.value) == ("holds", pytest.approx(0.6))
     # A share of 0.6 of 1,000 has Wilson bounds of 57.4 and 62.5; twelve of them an average of 0.6 +- 2.55 / sqrt(12).
     assert "60.0 (59.3 to 60.7)" in whole.text
-    assert target({**tasks, "pls": [{"a": 0.5, "b": None}] * 30}).standing == "undecided"
+    unknown = target({**tasks, "pls": [{"a": 0.5, "b": None}] * 30})
+    assert (unknown.standing, unknown.value) == ("undecided", None)
     assert target({**tasks, "pls": [0.5]}).standing == "undecided", "one item has no bounds"
 
 

@@ -105,6 +105,7 @@ def test_samples_of_an_item_tell_what_more_of_them_would_do() -> None:
 def test_a_sample_that_never_came_leaves_its_item_with_the_others() -> None:
     before, after = sampled("a", 0), sampled("b", 1)
     before[-1] = replace(before[-1], outcome="infrastructure_error", reason="timeout", components={})
+    before[-2] = replace(before[-2], components={"a": None})
     assert "samples an item instead of 2 would" in advice(before, after)
 
 

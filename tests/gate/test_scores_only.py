@@ -107,3 +107,9 @@ def test_the_mean_has_bounds_only_where_every_task_has() -> None:
     bare = scores_evidence(policy(), {"sdoh": 0.3}, {"sdoh": 0.3}, ["sdoh"])["sdoh"]
     assert mean_scores(chosen, [*found.values(), bare]).low is None
     assert mean_scores(chosen, [Evidence(kind="scores only")]).reason == "a task has no score"
+
+
+def test_a_mean_that_one_side_lacks_is_unknown() -> None:
+    both, one = Evidence("scores only", 0.5, 0.6, 0.1), Evidence("scores only", 0.5, None)
+    found = mean_scores(policy(), [both, one])
+    assert (found.baseline, found.candidate, found.difference, found.reason) == (0.5, None, None, "a task has no score")
