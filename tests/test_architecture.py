@@ -25,7 +25,7 @@ LEVELS = [
     {"models"},
     {"evaluation"},
     {"comparison"},
-    {"gate"},
+    {"gate", "training"},
     {"cli"},
     {"__main__"},
 ]
@@ -35,6 +35,7 @@ NARROW = {
     "records": {"errors", "files", "registry"},
     "comparison": {"errors", "files", "registry", "statistics", "records", "plots"},
     "gate": {"errors", "files", "registry", "statistics", "records", "plots", "comparison"},
+    "training": {"errors", "files", "registry", "plots"},
 }
 # What the code of a task may use of the house.
 TASK_ROOMS = {"data", "metrics", "errors"}

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from clueplus import __version__
-from clueplus.cli import data, evaluate, models, noise, score, serve, tasks
+from clueplus.cli import data, evaluate, merge, models, noise, score, serve, tasks
 from clueplus.errors import ClueplusError, messages_withheld, one_line
 
 DEBUG_VARIABLE = "CLUEPLUS_DEBUG"
@@ -29,6 +29,7 @@ app.command("evaluate", help=evaluate.HELP, epilog=evaluate.EXAMPLES)(evaluate.e
 app.command("score", help=score.HELP, epilog=score.EXAMPLES)(score.score)
 app.command("serve", help=serve.HELP, epilog=serve.EXAMPLES)(serve.serve)
 app.command("noise", help=noise.HELP, epilog=noise.EXAMPLES)(noise.noise)
+app.command("merge", help=merge.HELP, epilog=merge.EXAMPLES)(merge.merge)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")

@@ -1,0 +1,78 @@
+"""What methods share that thin out each expert's difference to the base and then put the differences together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from clueplus.training.merging.methods.task_arithmetic import task_arithmetic
+from clueplus.training.merging.operands import Merged, Operands, compute
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# From an expert's number, its difference to the base (flat, fp32) and the part to that difference thinned out in place.
+Thin = Callable[[int, "Tensor", slice], "Tensor"]
+# From the thinned differences times their weights, and the weights, to one difference.
+Join = Callable[["list[Tensor]", Sequence[float], bool], "Tensor"]
+
+
+def merge_deltas(operands: Operands, thin: Thin, join: Join, *, whole_rows: bool = False) -> Merged:
+    """Base + lambda x join of w_k x thin(delta_k), part by part; experts of weight 0 take no part."""
+
+    def part_of(part: slice) -> Tensor:
+        weights, deltas = [], []
+        for number, expert in enumerate(operands.experts):
+            delta = thin(number, operands.delta(number, part), part)
+            if expert.weight:
+                weights.append(expert.weight)
+                deltas.append(delta.mul_(expert.weight))
+        if not deltas:
+            return operands.origin.reshape(-1)[part].float()
+        merged = join(deltas, weights, operands.normalize)
+        return merged.mul_(operands.factor).add_(operands.origin.reshape(-1)[part])
+
+    return compute(operands, part_of, whole_rows=whole_rows)
+
+
+def sum_up(deltas: list[Tensor], weights: Sequence[float], average: bool) -> Tensor:
+    """The sum of the weighted differences, divided by the weights' sum for the average."""
+    total = deltas[0]
+    for delta in deltas[1:]:
+        total.add_(delta)
+    return total.div_(sum(weights)) if average else total
+
+
+def elect(deltas: list[Tensor], weights: Sequence[float], average: bool) -> Tensor:
+    """What agrees with the sign of the sum, entry by entry: its sum, or its mean by weight (Yadav et al. 2023, TIES).
+
+    Where the sum is zero no sign is elected, and the entry is zero.
+    """
+    import torch
+
+    # The sum of the positive differences and that of the negative ones tell the sign of their sum and are the result.
+    positive, negative = deltas[0].clamp(min=0), deltas[0].clamp(max=0)
+    for delta in deltas[1:]:
+        positive.add_(delta.clamp(min=0))
+        negative.add_(delta.clamp(max=0))
+    balance = positive + negative
+    if average:
+        for side, sign in ((positive, 1), (negative, -1)):
+            support = torch.zeros_like(side)
+            for delta, weight in zip(deltas, weights, strict=True):
+                support.add_(delta * sign > 0, alpha=weight)
+            side.div_(support.masked_fill_(support == 0, 1.0))
+    return torch.where(balance > 0, positive, negative).masked_fill_(balance == 0, 0.0)
+
+
+def is_whole(operands: Operands) -> bool:
+    """Whether one expert alone takes part, kept whole: then there is nothing to trim, to drop, or to elect."""
+    active = [expert for expert in operands.experts if expert.weight]
+    return len(active) == 1 and active[0].density == 1
+
+
+def whole(operands: Operands) -> Merged:
+    """The merge of one whole expert: every method that works on differences is task arithmetic then."""
+    merged = task_arithmetic(operands)
+    merged.kept = [1.0] * len(operands.experts)
+    return merged

@@ -1,0 +1,215 @@
+"""A merge before it starts: checkpoints opened and compared, every parameter of every tensor checked, sizes told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from clueplus.errors import ClueplusError, did_you_mean
+from clueplus.training.merging.carried import carried_files
+from clueplus.training.merging.checkpoint import DTYPES, Checkpoint, Entry, locate
+from clueplus.training.merging.compatible import check_compatible, check_tokens
+from clueplus.training.merging.config import MergeConfig, ModelEntry
+from clueplus.training.merging.output import SHARD_BYTES, Shard, Slot, shards
+from clueplus.training.merging.settings import DEFAULTS, RULES, Numbers, check_range, check_together, number
+
+_STORED = {torch: name for name, (torch, _) in DTYPES.items()}
+# Interpreter, torch and the fp32 parts, beside whole tensors as they are stored.
+_FIXED_MEMORY = 600 << 20
+_NOTHING = 1e-12
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be merged. `base` is None only for methods that need none and configurations that give none."""
+
+    config: MergeConfig
+    base: Checkpoint | None
+    experts: Sequence[Checkpoint]
+    numbers: dict[str, list[Numbers]]
+    t: dict[str, float]
+    factor: dict[str, float]
+    normalize: bool
+    shards: Sequence[Shard]
+    files: dict[str, bytes]
+    notes: list[str]
+
+    @property
+    def leading(self) -> Checkpoint:
+        """The base, or the first model where there is none: it gives names, order and config."""
+        return self.base or self.experts[0]
+
+    @property
+    def checkpoints(self) -> list[Checkpoint]:
+        """Base and experts, each once."""
+        together = [*([self.base] if self.base else []), *self.experts]
+        return list({checkpoint.name: checkpoint for checkpoint in together}.values())
+
+    @property
+    def slots(self) -> list[Slot]:
+        """The merged tensors, in the order in which they are merged."""
+        return [slot for shard in self.shards for slot in shard.slots]
+
+    @property
+    def output_bytes(self) -> int:
+        """Size of the merged weights."""
+        return sum(slot.size for slot in self.slots)
+
+    @property
+    def passes(self) -> int:
+        """How often the inputs are read."""
+        return 3 if self.config.scope == "global" else 1
+
+    @property
+    def input_bytes(self) -> int:
+        """Size of one pass over all inputs."""
+        return sum(entry.stop - entry.start for one in self.checkpoints for entry in one.entries.values())
+
+    @property
+    def memory(self) -> int:
+        """About the most bytes that the merge holds at a time."""
+        return _FIXED_MEMORY + max(self.loaded(slot) for slot in self.slots) + read_ahead(self)
+
+    def loaded(self, slot: Slot) -> int:
+        """The bytes of one tensor in all models and merged."""
+        return slot.size + sum(_size(checkpoint.entries[slot.name]) for checkpoint in self.checkpoints)
+
+    def summary(self) -> dict[str, Any]:
+        """The plan for people and scripts; sizes in bytes."""
+        return {
+            "method": self.config.merge_method,
+            "base": self.base.name if self.base else None,
+            "models": [checkpoint.name for checkpoint in self.experts],
+            "tensors": len(self.slots),
+            "parameters": sum(entry.numel for entry in self.leading.entries.values()),
+            "read_bytes": self.passes * self.input_bytes,
+            "write_bytes": self.output_bytes,
+            "memory_bytes": self.memory,
+            "files": [shard.file for shard in self.shards],
+            "notes": self.notes,
+        }
+
+
+def read_ahead(plan: Plan) -> int:
+    """Bytes that may be read before they are needed: enough for most layers, no second embedding matrix."""
+    return min(512 << 20, max(plan.loaded(slot) for slot in plan.slots))
+
+
+def _size(entry: Entry) -> int:
+    return entry.stop - entry.start
+
+
+def make_plan(config: MergeConfig, *, shard_bytes: int = SHARD_BYTES) -> Plan:
+    """Opens and checks everything that can be checked without reading weights.
+
+    Raises:
+        ClueplusError: torch is missing; a checkpoint is broken or unlike the others; a parameter is out of its range.
+    """
+    if find_spec("torch") is None:
+        raise ClueplusError("no torch to merge with", fix="pip install 'clueplus[train]'")
+    if config.device != "cpu":
+        _check_device(config)
+    opened: dict[str, Checkpoint] = {}
+    for name in [*([config.base_model] if config.base_model else []), *(entry.model for entry in config.experts)]:
+        if name not in opened:
+            opened[name] = Checkpoint(locate(name), name)
+    base = opened[config.base_model] if config.base_model else None
+    experts = [opened[entry.model] for entry in config.experts]
+    leading = base or experts[0]
+    check_compatible(list(opened.values()))
+    names = sorted(leading.entries, key=lambda name: (leading.entries[name].file.name, leading.entries[name].start))
+    slots = [_slot(name, leading.entries[name], config) for name in names]
+    tokenizer = _chosen(config, opened, leading, "tokenizer_source", config.tokenizer_from)
+    generation = _chosen(config, opened, leading, "generation_config", config.generation_config)
+    notes = check_tokens(tokenizer, [one for one in opened.values() if one is not tokenizer])
+    files, more = carried_files(leading, tokenizer, generation, DTYPES[slots[0].dtype][0])
+    numbers = {name: [_numbers(config, entry, name, leading.layers) for entry in config.experts] for name in names}
+    plan = Plan(
+        config,
+        base,
+        experts,
+        numbers,
+        {name: _once(config, "t", name, leading.layers, 0.5) for name in names},
+        {name: _once(config, "lambda", name, leading.layers, 1.0) for name in names},
+        bool(config.parameters.get("normalize", RULES[config.merge_method].normalize)),
+        shards(slots, shard_bytes),
+        files,
+        [*notes, *more],
+    )
+    _check_weights(plan)
+    return plan
+
+
+def _check_weights(plan: Plan) -> None:
+    """An average needs weights that are not negative and do not add up to zero."""
+    if not plan.normalize:
+        return
+    linear = plan.config.merge_method == "linear"
+    for name, numbers in plan.numbers.items():
+        weights = [entry.weight for entry in numbers]
+        if not linear and min(weights) < 0:
+            raise ClueplusError(
+                f"{plan.config.path}: weight {min(weights):g} for {name}: an average takes no negative weight",
+                fix="a weight of 0 or more, or normalize: false",
+            )
+        if abs(sum(weights)) < _NOTHING:
+            raise ClueplusError(
+                f"{plan.config.path}: the weights for {name} add up to 0, and can't be divided by that",
+                fix="weights with another sum, or normalize: false",
+            )
+
+
+def _check_device(config: MergeConfig) -> None:
+    import torch
+
+    try:
+        torch.empty(1, device=config.device)
+    except (RuntimeError, AssertionError) as error:
+        raise ClueplusError(
+            f"{config.path}: device: torch can't use '{config.device}' here",
+            fix="device: cpu, or cuda with a GPU's torch",
+        ) from error
+
+
+def _slot(name: str, entry: Entry, config: MergeConfig) -> Slot:
+    wanted = config.out_dtype or config.dtype
+    dtype = _STORED[wanted] if wanted else entry.dtype
+    return Slot(name, dtype, entry.shape, entry.numel * DTYPES[dtype][1])
+
+
+def _chosen(config: MergeConfig, opened: dict[str, Checkpoint], leading: Checkpoint, key: str, name: str) -> Checkpoint:
+    if name == "base":
+        return leading
+    if name not in opened:
+        hint = did_you_mean(name, ["base", *opened])
+        raise ClueplusError(f"{config.path}: {key}: '{name}' is none of the merge's models", fix=hint)
+    return opened[name]
+
+
+def _numbers(config: MergeConfig, entry: ModelEntry, tensor: str, layers: int) -> Numbers:
+    used = RULES[config.merge_method].of_model
+    place = f"{config.path}: {entry.model}"
+    values = {"weight": 1.0, "density": 1.0, "gamma": 0.0, "epsilon": 0.0}
+    for name in used:
+        given = {**config.parameters, **entry.parameters}.get(name, DEFAULTS.get(name))
+        if given is None:
+            raise ClueplusError(
+                f"{place}: no {name}", fix=f"add parameters: {{{name}: ...}} to the model or to the merge"
+            )
+        values[name] = check_range(name, number(given, tensor, layers, f"{place}: {name}"), place)
+    numbers = Numbers(**values)
+    check_together(numbers, used, place)
+    return numbers
+
+
+def _once(config: MergeConfig, name: str, tensor: str, layers: int, default: float) -> float:
+    if name not in RULES[config.merge_method].of_merge:
+        return default
+    given = config.parameters.get(name, DEFAULTS.get(name))
+    if given is None:
+        raise ClueplusError(
+            f"{config.path}: {config.merge_method} needs {name}", fix=f"add parameters: {{{name}: 0.5}}"
+        )
+    return check_range(name, number(given, tensor, layers, f"{config.path}: {name}"), str(config.path))
