@@ -14,7 +14,7 @@ def uniform(key: int, part: slice, device: Any) -> Tensor:
     """Numbers in [0, 1) for the positions of `part`, in steps of 2**-24.
 
     Args:
-        key: 64 bits; another key gives independent numbers.
+        key: 64 bits of a hash. Keys that differ in their lower half alone give one sequence at two places.
         part: positions below 2**31.
         device: where the numbers are wanted.
     """

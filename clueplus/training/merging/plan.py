@@ -119,6 +119,7 @@ def make_plan(config: MergeConfig, *, shard_bytes: int = SHARD_BYTES) -> Plan:
     experts = [opened[entry.model] for entry in config.experts]
     leading = base or experts[0]
     check_compatible(list(opened.values()))
+    _check_slices(config, leading)
     names = sorted(leading.entries, key=lambda name: (leading.entries[name].file.name, leading.entries[name].start))
     slots = [_slot(name, leading.entries[name], config) for name in names]
     tokenizer = _chosen(config, opened, leading, "tokenizer_source", config.tokenizer_from)
@@ -158,6 +159,16 @@ def _check_weights(plan: Plan) -> None:
             raise ClueplusError(
                 f"{plan.config.path}: the weights for {name} add up to 0, and can't be divided by that",
                 fix="weights with another sum, or normalize: false",
+            )
+
+
+def _check_slices(config: MergeConfig, leading: Checkpoint) -> None:
+    for part in config.slices:
+        stop = part.sources[0].layer_range[1]
+        if stop != leading.layers:
+            raise ClueplusError(
+                f"{config.path}: slices: layer_range ends at {stop} and {leading.name} has {leading.layers} layers",
+                fix=f"layer_range: [0, {leading.layers}], or list the models under models",
             )
 
 
