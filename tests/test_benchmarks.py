@@ -14,6 +14,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SMALL = {
     "client.py": ["--requests", "60", "--concurrency", "8", "--latency", "0.01", "--runs", "1", "--json"],
     "long_prompts.py": ["--prompts", "30", "--tokens", "500", "--json"],
+    "merging.py": [
+        *("--layers", "1", "--hidden", "48", "--vocabulary", "90", "--experts", "2"),
+        *("--methods", "linear,ties", "--no-peer", "--json"),
+    ],
     "rouge.py": ["--pairs", "4", "--words", "60", "--peer-pairs", "4", "--json"],
     "spans.py": ["--notes", "20", "--peer-notes", "10", "--json"],
     "start_up.py": ["--runs", "1", "--json"],
