@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO_VENV ?= .venv-demo
 
-.PHONY: help demo test lint types bench clean
+.PHONY: help demo test lint types bench results clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -28,12 +28,13 @@ types: ## mypy --strict, over clueplus/
 
 bench: ## Seconds and memory beside the peers'
 	$(VENV)/bin/python benchmarks/start_up.py
-	$(VENV)/bin/python benchmarks/rouge.py
+	$(VENV)/bin/python benchmarks/metric_parity.py
 	$(VENV)/bin/python benchmarks/client.py
 	$(VENV)/bin/python benchmarks/long_prompts.py
 	$(VENV)/bin/python benchmarks/real_server.py
-	$(VENV)/bin/python benchmarks/text_metrics.py
-	$(VENV)/bin/python benchmarks/spans.py
+
+results: ## Evaluate the baselines on the open tasks and write their records into results/
+	$(VENV)/bin/python tools/publish_baselines.py
 
 clean: ## Remove what the targets above made
 	rm -rf $(VENV) $(DEMO_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,11 @@ def make_private(folder: Path) -> None:
     """Makes a folder that its owner alone may read and enter, or makes it so."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
+
+
+def slug(name: str) -> str:
+    """A model's name as one folder name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
 
 
 def canonical_json(value: Any) -> str:

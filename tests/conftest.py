@@ -5,9 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadFileScheduling
+
+# A busy machine is no fault of the code: examples have no deadline.
+settings.register_profile("clueplus", settings(), deadline=None)
+settings.load_profile("clueplus")
 
 _MIRROR_VARIABLE = "CLUEPLUS_DATA_MIRROR"
 _DEFAULT_MIRROR = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"

@@ -24,8 +24,9 @@ LEVELS = [
     {"data"},
     {"models"},
     {"evaluation"},
-    {"comparison"},
-    {"gate", "training"},
+    {"comparison", "exchange"},
+    {"gate"},
+    {"leaderboard", "training"},
     {"cli"},
     {"__main__"},
 ]
@@ -35,7 +36,8 @@ NARROW = {
     "records": {"errors", "files", "registry"},
     "comparison": {"errors", "files", "registry", "statistics", "records", "plots"},
     "gate": {"errors", "files", "registry", "statistics", "records", "plots", "comparison"},
-    "training": {"errors", "files", "registry", "plots"},
+    "exchange": {"errors", "files", "registry", "metrics", "statistics", "records", "data"},
+    "leaderboard": {"errors", "files", "registry", "statistics", "records", "plots", "comparison", "gate"},
 }
 # What the code of a task may use of the house.
 TASK_ROOMS = {"data", "metrics", "errors"}

@@ -22,10 +22,11 @@ from clueplus.data.importing import import_task
 from clueplus.data.load import import_module
 from clueplus.errors import DataError
 from clueplus.evaluation.options import Options
-from clueplus.evaluation.run import Run, evaluate
+from clueplus.evaluation.run import evaluate
 from clueplus.metrics import concepts
 from clueplus.metrics.icd_codes import parse_codes
 from clueplus.models.wire import cut_at_stop
+from clueplus.records.run import Run
 from clueplus.registry import Catalog
 from tests.data.test_icd10cm import order_line, tabular_list
 from tests.metrics.test_bertscore import one_thread

@@ -46,8 +46,9 @@ def test_an_installed_wheel_lists_and_evaluates_like_a_checkout(wheel: Path, tmp
     listed = run_installed(wheel, tmp_path, "tasks", "list", "--json")
     assert listed.returncode == 0, listed.stderr
     here = subprocess.run(
-        [sys.executable, "-m", "clueplus", "tasks", "list", "--json"], capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-m", "clueplus", "tasks", "list", "--json"],
+        env={**os.environ, "CLUEPLUS_DATA_DIR": str(tmp_path / "data")}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
     assert json.loads(listed.stdout) == json.loads(here.stdout)
     where = run_installed(wheel, tmp_path, "evaluate", "--model", "baseline:majority", "--tasks", "medec", "--json")
     assert where.returncode == 0, where.stderr

@@ -20,8 +20,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from clueplus.evaluation.generate import Generation
-    from clueplus.evaluation.run import Run
-    from clueplus.records.run import Measure, TaskRecord
+    from clueplus.records.run import Measure, Run, TaskRecord
 
 _SHORT = {"rouge_l": "R-L", "rouge_1": "R-1", "rouge_2": "R-2", "bertscore_f1": "BERTScore", "umls_f1": "UMLS"}
 
@@ -103,7 +102,7 @@ def show_run(run: Run) -> None:
         f"avg {record.scoring}" if parity else "average", str(average.n), _percent(average), "", "", "", "", ""
     )
     console.print(table)
-    for host in record.generation.retired:
+    for host in record.generation.retired if record.generation else []:
         console.print(f"  [yellow]-[/] {escape(host)} was lost; the others answered", highlight=False, soft_wrap=True)
     for task in record.tasks:
         console.print(_details(task), highlight=False, soft_wrap=True)
@@ -128,7 +127,7 @@ def _row(task: TaskRecord) -> list[str]:
         interval,
         f"{baseline.name.removeprefix('baseline:')} {_percent(baseline.score)}",
         _count(task.outcomes["unscorable"]),
-        _count(task.truncated),
+        "" if task.truncated is None else _count(task.truncated),
         _count(task.outcomes["infrastructure_error"]),
     ]
 
@@ -139,6 +138,7 @@ def _details(task: TaskRecord) -> str:
     ]
     more = [f"{task.samples} samples an item"] if task.samples > 1 else []
     more += [f"{task.cut_prompts} prompts cut to fit"] if task.cut_prompts else []
+    more += [f"documents made by {escape(task.data.made_by.model)}"] if task.data.made_by else []
     return f"  {task.name}: {', '.join([*parts, *more])}"
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clueplus.cli import rewrite
 from clueplus.cli.shared import Json, Mirror, TasksDirs, complete_tasks, print_columns, print_json, split_names
 
 if TYPE_CHECKING:
+    from clueplus.data import Library
     from clueplus.registry import Catalog, SourceFile, TaskSpec
 
 app = typer.Typer(
-    help="The source files of the tasks: fetch, look, verify.", no_args_is_help=True, rich_markup_mode=None
+    help="The source files of the tasks: fetch, look, verify, import, rewrite.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 Names = Annotated[
@@ -46,29 +50,17 @@ def fetch(names: Names = None, mirror: Mirror = None, tasks_dir: TasksDirs = Non
 
 @app.command(epilog="Example: clueplus data status --json")
 def status(names: Names = None, mirror: Mirror = None, tasks_dir: TasksDirs = None, as_json: Json = False) -> None:
-    """Tell for every source file whether it is here and unchanged."""
+    """Tell for every source file and every import whether it is here and unchanged."""
     from clueplus.data import Library
 
     library = Library.here(mirror)
-    rows = [(spec.name, library.status(source)) for spec in _specs(names, tasks_dir) for source in _sources(spec)]
+    rows = [row for spec in _specs(names, tasks_dir) for row in _status(spec, library)]
     if as_json:
-        print_json(
-            [
-                {
-                    "task": task,
-                    "file": found.source.file,
-                    "state": found.state,
-                    "tier": found.source.tier,
-                    "licence": found.source.licence,
-                    "place": str(found.place) if found.place else None,
-                }
-                for task, found in rows
-            ]
-        )
+        print_json(rows)
         return
     print_columns(
-        ("task", "state", "tier", "licence", "file"),
-        [(task, f.state, f.source.tier, f.source.licence, f.source.file) for task, f in rows],
+        ("task", "variant", "state", "tier", "file", "licence"),
+        [[row["task"], row["variant"], row["state"], row["tier"], _told(row), row["licence"]] for row in rows],
     )
     typer.echo(f"data folder: {library.folder}, mirror: {library.mirror or 'none'}")
 
@@ -95,6 +87,9 @@ def import_(
     typer.echo(f"{manifest.task} ({manifest.variant}): {counts} documents, {len(rejected)} rows rejected")
 
 
+app.command("rewrite", help=rewrite.HELP, epilog=rewrite.EXAMPLES)(rewrite.rewrite)
+
+
 @app.command(epilog="Example: clueplus data verify medec")
 def verify(names: Names = None, mirror: Mirror = None, tasks_dir: TasksDirs = None) -> None:
     """Check every file's hash, build the documents, and compare them with the task's stats.json."""
@@ -109,6 +104,39 @@ def verify(names: Names = None, mirror: Mirror = None, tasks_dir: TasksDirs = No
                 continue
             counts = verify_task(spec, variant, library)
             typer.echo(f"{spec.name} {variant}: {counts}")
+
+
+def _status(spec: TaskSpec, library: Library) -> Iterator[dict[str, Any]]:
+    """One row a source file and one an imported variant."""
+    from clueplus.data.imported import import_status
+
+    for name, variant in spec.metadata.variants.items():
+        for source in variant.sources:
+            found = library.status(source)
+            place = str(found.place) if found.place else None
+            yield {"task": spec.name, "variant": name, "file": source.file, "state": found.state, "tier": source.tier,
+                   "licence": source.licence, "place": place}  # fmt: skip
+        if variant.imported:
+            here = import_status(library.folder, spec.name, name)
+            yield {
+                "task": spec.name,
+                "variant": name,
+                "file": here.place.relative_to(library.folder).as_posix(),
+                "state": here.state,
+                "tier": variant.tier,
+                "licence": variant.licence,
+                "place": None if here.state == "absent" else str(here.place),
+                "documents": here.documents,
+                "imported": here.when.isoformat(timespec="seconds") if here.when else None,
+            }
+
+
+def _told(row: dict[str, Any]) -> str:
+    """The file, and of an import what came of it."""
+    if not row.get("documents"):
+        return str(row["file"])
+    counts = ", ".join(f"{count} {split}" for split, count in row["documents"].items())
+    return f"{row['file']} ({counts}; {row['imported'][:10]})"
 
 
 def _specs(names: list[str] | None, tasks_dir: list[Path] | None) -> list[TaskSpec]:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from clueplus.cli.answering import (
+    Api,
+    Attempts,
+    Attest,
+    Backend,
+    BackendOption,
+    BaseUrls,
+    Concurrency,
+    Fresh,
+    ModelOption,
+    Replicas,
+    Timeout,
+)
 from clueplus.cli.shared import (
     EngineArgs,
     Json,
@@ -17,7 +29,6 @@ from clueplus.cli.shared import (
     TasksDirs,
     VariantOption,
     VllmCommand,
-    complete_models,
     complete_tasks,
     print_json,
     split_names,
@@ -45,22 +56,8 @@ clueplus evaluate --model ./checkpoint --replicas 4 --repeat 2
 clueplus evaluate --model my-checkpoint --base-url http://127.0.0.1:8000/v1 --tasks mednli --scoring clue-2024"""
 
 
-class BackendOption(StrEnum):
-    """What runs a checkpoint on this machine."""
-
-    vllm = "vllm"
-    hf = "hf"
-
-
-class ApiOption(StrEnum):
-    """The two APIs of an OpenAI-compatible server."""
-
-    chat = "chat"
-    completions = "completions"
-
-
 def evaluate(
-    model: Annotated[str, typer.Option("--model", "-m", help="What to evaluate.", autocompletion=complete_models)],
+    model: ModelOption,
     tasks: Annotated[
         list[str],
         typer.Option(
@@ -75,17 +72,10 @@ def evaluate(
         ScoringOption,
         typer.Option("--scoring", help="clueplus-1 is ranked; clue-2024 is CLUE's arithmetic, for parity only."),
     ] = ScoringOption.ours,
-    base_url: Annotated[
-        list[str] | None,
-        typer.Option("--base-url", metavar="URL", help="A server's API, http://HOST:PORT/v1; repeatable."),
-    ] = None,
-    backend: Annotated[
-        BackendOption, typer.Option("--backend", help="Serve with vllm, or hf: transformers in this process.")
-    ] = BackendOption.vllm,
-    replicas: Annotated[int, typer.Option("--replicas", min=1, max=64, help="Servers to start.")] = 1,
-    api: Annotated[
-        ApiOption | None, typer.Option("--api", help="Default: what the model's file says, else chat.")
-    ] = None,
+    base_url: BaseUrls = None,
+    backend: Backend = BackendOption.vllm,
+    replicas: Replicas = 1,
+    api: Api = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Only the first N documents of each task.")
     ] = None,
@@ -98,23 +88,15 @@ def evaluate(
     repeat: Annotated[
         int, typer.Option("--repeat", min=1, max=100, help="Run the same work N times and tell what differs.")
     ] = 1,
-    attest: Annotated[
-        Path | None,
-        typer.Option("--attest", metavar="FILE", help="Data-use file: hosts that may receive restricted text."),
-    ] = None,
+    attest: Attest = None,
     results_dir: Annotated[Path, typer.Option("--results-dir", metavar="DIR", help="Where runs are recorded.")] = Path(
         "results"
     ),
     mirror: Mirror = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Generate every answer anew, whatever is stored.")] = False,
-    concurrency: Annotated[
-        int | None,
-        typer.Option(
-            "--concurrency", min=1, max=4096, help="Most requests in flight, each server (256); with hf, the batch (8)."
-        ),
-    ] = None,
-    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds for one try of a request.")] = 600.0,
-    attempts: Annotated[int, typer.Option("--attempts", min=1, max=20, help="Tries of a request before it fails.")] = 5,
+    fresh: Fresh = False,
+    concurrency: Concurrency = None,
+    timeout: Timeout = 600.0,
+    attempts: Attempts = 5,
     vllm_command: VllmCommand = "vllm",
     engine_args: EngineArgs = "",
     tasks_dir: TasksDirs = None,
@@ -158,6 +140,6 @@ def evaluate(
         show_run(run)
     if len(runs) > 1:
         from clueplus.cli.noise import show_noise
-        from clueplus.evaluation.noise import noise
+        from clueplus.comparison.noise import noise
 
         show_noise(noise(runs))

@@ -10,7 +10,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from clueplus import __version__
-from clueplus.cli import data, evaluate, merge, models, noise, score, serve, tasks
+from clueplus.cli import (
+    compare,
+    data,
+    evaluate,
+    gate,
+    leaderboard,
+    merge,
+    models,
+    noise,
+    results,
+    score,
+    serve,
+    tasks,
+)
 from clueplus.errors import ClueplusError, messages_withheld, one_line
 
 DEBUG_VARIABLE = "CLUEPLUS_DEBUG"
@@ -29,10 +42,14 @@ app.command("evaluate", help=evaluate.HELP, epilog=evaluate.EXAMPLES)(evaluate.e
 app.command("score", help=score.HELP, epilog=score.EXAMPLES)(score.score)
 app.command("serve", help=serve.HELP, epilog=serve.EXAMPLES)(serve.serve)
 app.command("noise", help=noise.HELP, epilog=noise.EXAMPLES)(noise.noise)
+app.command("compare", help=compare.HELP, epilog=compare.EXAMPLES)(compare.compare)
 app.command("merge", help=merge.HELP, epilog=merge.EXAMPLES)(merge.merge)
+app.add_typer(gate.app, name="gate")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+app.add_typer(results.app, name="results")
+app.add_typer(leaderboard.app, name="leaderboard")
 
 
 def _version(value: bool) -> None:
@@ -55,7 +72,8 @@ def _globals(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and leaves the process.
 
-    Exit codes: 0 done, 2 a user's error in one line, 130 interrupted, 1 a fault of clueplus itself.
+    Exit codes: 0 done, 2 a user's error in one line, 130 interrupted, 1 a fault of clueplus itself. Of `gate`, 0 to 3
+    are verdicts, so that both kinds of error are 4.
     """
     sys.exit(run(arguments))
 
@@ -74,10 +92,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
-        return _explain(error)
+        code = _explain(error)
+        return gate.USAGE if _command_of(words) == "gate" else code
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code by itself
         _say("interrupted: finished answers are stored; the same command goes on from there")
     return int(code)
+
+
+def _command_of(words: Sequence[str]) -> str:
+    """The subcommand: the first word that is no option."""
+    return next((word for word in words if not word.startswith("-")), "")
 
 
 def _explain(error: Exception) -> int:

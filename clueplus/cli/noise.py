@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clueplus.cli.shared import Json, print_columns, print_json
+from clueplus.cli.shared import Json, print_columns, print_json, read_runs
 
 if TYPE_CHECKING:
-    from clueplus.evaluation.noise import Noise
+    from clueplus.comparison.noise import Noise
 
 HELP = """Tell how much runs of the same work differ: answers that changed, scores that flipped.
 
@@ -27,11 +27,9 @@ def noise(
     as_json: Json = False,
 ) -> None:
     """Parses, compares, prints; the help text is HELP."""
-    from clueplus.evaluation.noise import noise as measure
-    from clueplus.evaluation.run import Run
-    from clueplus.records.run import read_run
+    from clueplus.comparison.noise import noise as measure
 
-    found = measure([Run(*read_run(run)) for run in runs])
+    found = measure(read_runs(runs))
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from clueplus.records.run import Run
 
 
 class VariantOption(StrEnum):
@@ -63,6 +66,21 @@ VllmCommand = Annotated[
 EngineArgs = Annotated[
     str, typer.Option("--engine-args", metavar="ARGS", help="Further arguments of vllm serve, quoted as one.")
 ]
+
+
+def read_runs(paths: Sequence[Path]) -> list[Run]:
+    """The runs, out of the garbage collector's sight: it would look through all their items again and again.
+
+    Raises:
+        StoreError: one is not there or is damaged.
+    """
+    import gc
+
+    from clueplus.records.run import read_run
+
+    runs = [read_run(path) for path in paths]
+    gc.freeze()
+    return runs
 
 
 def print_json(value: Any) -> None:

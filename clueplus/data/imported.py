@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from clueplus.data.library import State
 from clueplus.errors import DataError
 from clueplus.files import canonical_json, make_private, sha256, write_atomic
+from clueplus.records.rewriting import MadeBy
 
 FOLDER = "restricted"
 
@@ -19,7 +23,8 @@ class Manifest(BaseModel):
     """What an import was made of and what came of it.
 
     `sources` are the hashes of the user's files by name; `rejected` counts rows that were left out, by reason;
-    `notes` tell how the documents were made, where that changes what they are (a seed, a rewriting model).
+    `notes` tell how the documents were made, where that changes what they are (a seed, a mapping's version), `made_by`
+    which model made them. `origin` is where the user's files were; it stays on this machine.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,6 +36,8 @@ class Manifest(BaseModel):
     splits: dict[str, int]
     rejected: dict[str, int] = {}
     notes: dict[str, Any] = {}
+    made_by: MadeBy | None = None
+    origin: str | None = None
 
 
 def write_imported(
@@ -42,6 +49,8 @@ def write_imported(
     sources: Mapping[str, str],
     rejected: Mapping[str, int] | None = None,
     notes: Mapping[str, Any] | None = None,
+    made_by: MadeBy | None = None,
+    origin: Path | None = None,
 ) -> Manifest:
     """Writes the documents of a variant and their manifest, readable by their owner alone.
 
@@ -53,6 +62,8 @@ def write_imported(
         sources: sha256 of the files they were made from, by name.
         rejected: how many rows were left out, by reason.
         notes: what else makes these documents what they are.
+        made_by: the model that made them, if one did.
+        origin: where the files were.
 
     Raises:
         StoreError: the folder can't be written.
@@ -71,10 +82,13 @@ def write_imported(
         splits=counts,
         rejected=dict(rejected or {}),
         notes=dict(notes or {}),
+        made_by=made_by,
+        origin=str(origin.resolve()) if origin else None,
     )
     path = documents_path(folder, task, variant)
     for parent in (path.parent.parent, path.parent):
         make_private(parent)
+    report_path(folder, task, variant).unlink(missing_ok=True)  # it told of the documents before
     write_atomic(path, content, private=True)
     write_atomic(_manifest_path(path), json.dumps(manifest.model_dump(), indent=2) + "\n", private=True)
     return manifest
@@ -112,6 +126,35 @@ def read_manifest(folder: Path, task: str, variant: str) -> Manifest:
         raise DataError(f"{path}: not a manifest", fix=f"clueplus data import {task} PATH") from error
 
 
+def is_imported(folder: Path, task: str, variant: str) -> bool:
+    """Whether a variant was imported here. Nothing is read: it may have changed since."""
+    path = documents_path(folder, task, variant)
+    return path.is_file() and _manifest_path(path).is_file()
+
+
+@dataclass(frozen=True)
+class ImportStatus:
+    """One imported variant on this machine: `documents` by split and `when`, where it is here and as it was made."""
+
+    state: State
+    place: Path
+    documents: dict[str, int] | None = None
+    when: datetime | None = None
+
+
+def import_status(folder: Path, task: str, variant: str) -> ImportStatus:
+    """Whether a variant was imported and is unchanged; when, is the time of its manifest."""
+    path = documents_path(folder, task, variant)
+    if not path.exists() and not _manifest_path(path).exists():
+        return ImportStatus("absent", path)
+    try:
+        _, manifest = read_imported(folder, task, variant)
+    except DataError:
+        return ImportStatus("changed", path)
+    written = datetime.fromtimestamp(_manifest_path(path).stat().st_mtime, UTC)
+    return ImportStatus("present", path, manifest.splits, written)
+
+
 def _not_imported(folder: Path, task: str, variant: str) -> DataError:
     return DataError(
         f"no data: {task} ({variant}) was not imported into {folder}",
@@ -122,6 +165,11 @@ def _not_imported(folder: Path, task: str, variant: str) -> DataError:
 def documents_path(folder: Path, task: str, variant: str) -> Path:
     """Where imported documents lie under the data folder."""
     return folder / FOLDER / task / f"{variant}.jsonl"
+
+
+def report_path(folder: Path, task: str, variant: str) -> Path:
+    """Where the report of a rewriting lies: beside its documents."""
+    return documents_path(folder, task, variant).with_suffix(".report.json")
 
 
 def _manifest_path(documents: Path) -> Path:

@@ -13,6 +13,7 @@ from clueplus.data.documents import Document, Documents, Splits, check_splits
 from clueplus.data.imported import Manifest, write_imported
 from clueplus.data.load import import_module
 from clueplus.errors import DataError
+from clueplus.records.rewriting import MadeBy
 from clueplus.registry import TaskSpec, VariantName
 
 MODULE = "importer"
@@ -62,10 +63,28 @@ def import_task(spec: TaskSpec, path: Path, folder: Path) -> tuple[Manifest, lis
         raise DataError(f"{path}: no such file or folder", fix=f"clueplus data import {spec.name} PATH")
     read: Importer = import_module(module).read
     imported = read(path)
-    variant = _variant(spec, imported)
+    manifest = store_documents(spec, _variant(spec, imported), imported, folder, origin=path)
+    return manifest, imported.rejected
+
+
+def store_documents(
+    spec: TaskSpec,
+    variant: VariantName,
+    imported: Imported,
+    folder: Path,
+    *,
+    origin: Path,
+    made_by: MadeBy | None = None,
+) -> Manifest:
+    """Writes documents that were made of the file or folder `origin`, once they are what the task declares.
+
+    Raises:
+        DataError: they are not.
+        StoreError: the data folder can't be written.
+    """
     splits = Splits(*(Documents(imported.splits.get(name, [])) for name in ("test", "fewshot")))
     check_splits(splits, spec.metadata, f"{spec.name} ({variant})")
-    manifest = write_imported(
+    return write_imported(
         folder,
         spec.name,
         variant,
@@ -73,8 +92,9 @@ def import_task(spec: TaskSpec, path: Path, folder: Path) -> tuple[Manifest, lis
         sources=imported.sources,
         rejected=Counter(rejected.reason for rejected in imported.rejected),
         notes=imported.notes,
+        made_by=made_by,
+        origin=origin,
     )
-    return manifest, imported.rejected
 
 
 def imported_variants(spec: TaskSpec) -> list[VariantName]:

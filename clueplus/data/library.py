@@ -67,7 +67,7 @@ class Library:
         Raises:
             DataError: it is absent or its hash is wrong; the message names file, expected and found.
         """
-        place = self._place(source)
+        place = self.place(source)
         if place is None:
             raise DataError(
                 f"no data: {source.file} is neither in {self.folder} nor in {self.mirror or 'a mirror (none given)'}",
@@ -81,7 +81,7 @@ class Library:
 
     def status(self, source: SourceFile) -> Status:
         """Whether `source` is here and unchanged."""
-        place = self._place(source)
+        place = self.place(source)
         if place is None:
             return Status(source, "absent")
         try:
@@ -106,7 +106,8 @@ class Library:
         write_atomic(target, content)
         return True
 
-    def _place(self, source: SourceFile) -> Path | None:
+    def place(self, source: SourceFile) -> Path | None:
+        """Where `source` lies, unchecked; None where it is absent."""
         for root in (self.folder, self.mirror):
             for name in (source.file, source.file + ".gz") if root else ():
                 assert root is not None

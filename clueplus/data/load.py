@@ -129,6 +129,10 @@ def import_module(path: Path) -> ModuleType:
     if spec is None or spec.loader is None or not path.is_file():
         raise DataError(f"{path}: no such task module")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.modules[name] = module
+    sys.modules[name] = module  # before it runs: dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module

@@ -61,8 +61,8 @@ def read_xlsx(
     header = ["" if value is None else str(value).strip() for value in next(cells, ())]
     positions = _positions(file, header, columns)
     rows = []
-    for values in cells:
-        row = {c: "" if p >= len(values) or values[p] is None else str(values[p]) for c, p in positions.items()}
+    for values in cells:  # each has _WIDEST values, however short the row is in the file
+        row = {c: "" if values[p] is None else str(values[p]) for c, p in positions.items()}
         if any(row.values()):
             rows.append(row)
     return rows

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from clueplus.files import slug as slug
 from clueplus.models.base import Api
 from clueplus.registry import Scoring, VariantName
 
@@ -67,8 +67,3 @@ class Reporter(Protocol):
 
     def finish(self) -> None:
         """Waiting or generation ended."""
-
-
-def slug(name: str) -> str:
-    """A model's name as one folder name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"

@@ -42,11 +42,11 @@ def check_model(options: Options, catalog: Catalog, is_baseline: bool) -> None:
 
 def check_variant(specs: Sequence[TaskSpec], variant: VariantName) -> None:
     """Refuses a variant that one of the tasks does not have."""
-    lacking = [spec.name for spec in specs if variant not in spec.metadata.variants]
+    lacking = next((spec for spec in specs if variant not in spec.metadata.variants), None)
     if lacking:
         raise ClueplusError(
-            f"{lacking[0]} has no variant '{variant}'",
-            fix=f"it has {', '.join(specs[0].metadata.variants)}; leave it out with --tasks",
+            f"{lacking.name} has no variant '{variant}'",
+            fix=f"it has {', '.join(lacking.metadata.variants)}; leave it out with --tasks",
         )
 
 

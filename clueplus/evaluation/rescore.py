@@ -13,14 +13,14 @@ from clueplus.data import Library, data_folder
 from clueplus.errors import ClueplusError, StoreError
 from clueplus.evaluation.parity import check_scoring
 from clueplus.evaluation.plan import Planner
-from clueplus.evaluation.run import Run, refuse_incomplete, run_status, score_all
+from clueplus.evaluation.run import refuse_incomplete, run_status, score_all
 from clueplus.evaluation.score import average
 from clueplus.evaluation.store import ResponseStore
 from clueplus.evaluation.stores import Stores
 from clueplus.evaluation.task import load_tasks
 from clueplus.models import Request
 from clueplus.models.base import Api, Order
-from clueplus.records.run import ItemRecord, ModelRecord, RunRecord, read_run, write_run
+from clueplus.records.run import ItemRecord, ModelRecord, Run, RunRecord, read_run, write_run
 from clueplus.registry import Catalog, Scoring, TaskSpec
 
 
@@ -48,6 +48,10 @@ def score(
         ClueplusError: the run, its store or its data are not there or have changed; or a task lacks the scoring.
     """
     folder, old, old_items = read_run(run)
+    for recorded in old.tasks:
+        if recorded.no_items:
+            why = f"{folder}: no items of {recorded.name}: {recorded.no_items}"
+            raise StoreError(why, fix="evaluate the model instead")
     scoring = scoring or old.scoring
     catalog = Catalog(tasks_dirs)
     specs = _chosen(catalog, old, only)
@@ -64,7 +68,7 @@ def score(
     requests = []
     for task in tasks:
         items = {(item.index, item.sample): item for item in old_items if item.task == task.name}
-        planner = Planner(_Recorded(old.model))
+        planner = Planner(RecordedModel(old.model))
         for index in sorted({index for index, _ in items}):
             (request,) = planner.item(task, index, items[index, 0].cut)
             requests += [_as_answered(folder, request, item) for key, item in sorted(items.items()) if key[0] == index]
@@ -109,6 +113,8 @@ def _beside(folder: Path, scoring: Scoring) -> Path:
 
 def _stores(folder: Path, record: RunRecord) -> Stores:
     generation = record.generation
+    if generation is None:
+        raise StoreError(f"{folder}: an imported run has no stored answers", fix="evaluate the model instead")
     restricted = generation.restricted_store
     return Stores(
         ResponseStore(folder / generation.store),
@@ -126,8 +132,8 @@ def _as_answered(folder: Path, request: Request, item: ItemRecord) -> Request:
     return replace(request, sample=item.sample, key=item.response_key)
 
 
-class _Recorded:
-    """Stands for the model of a record when its plan is made again."""
+class RecordedModel:
+    """Stands for the model of a record when its plan is made again; it answers nothing."""
 
     concurrency = 1
     context: int | None = None
@@ -140,16 +146,21 @@ class _Recorded:
         self.api: Api = "completions" if record.api == "completions" else "chat"
 
     def identity(self, task: str) -> dict[str, Any]:
+        """What the record says of the task."""
         return self._record.identity[task]
 
     async def open(self) -> None:
+        """Never called."""
         raise NotImplementedError
 
     async def count(self, request: Request) -> int | None:
+        """Never called."""
         raise NotImplementedError
 
     async def answer(self, request: Request) -> Any:
+        """Never called."""
         raise NotImplementedError
 
     async def close(self) -> None:
+        """Never called."""
         raise NotImplementedError

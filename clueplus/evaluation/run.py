@@ -39,20 +39,12 @@ from clueplus.records.run import (
     GenerationRecord,
     ItemRecord,
     ModelRecord,
+    Run,
     RunRecord,
     TaskRecord,
     write_run,
 )
 from clueplus.registry import Catalog, TaskSpec, VariantName
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run: its folder and what was written there."""
-
-    folder: Path
-    record: RunRecord
-    items: list[ItemRecord]
 
 
 def evaluate(options: Options, reporter: Reporter) -> Run:

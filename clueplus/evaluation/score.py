@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,12 +15,12 @@ from clueplus.evaluation.task import LoadedTask
 from clueplus.files import sha256
 from clueplus.metrics.resources import needed, why_missing
 from clueplus.models import Answer, BaselineModel, Request
+from clueplus.records.labels import labels
 from clueplus.records.run import BaselineRecord, DataRecord, ItemRecord, Measure, TaskRecord
 from clueplus.statistics import summary
 from clueplus.statistics.intervals import mean_of_means_interval
 
 DEFAULT_REASONING = ("<think>", "</think>")
-_CATEGORY = re.compile(r"[\w /+-]{1,24}")
 _NOT_METRICS = frozenset({"score", "unscorable"})
 
 
@@ -103,27 +102,15 @@ def _metric_models(task: LoadedTask) -> dict[str, str]:
 
 def _item(task: LoadedTask, request: Request, answer: Answer | None, failure: str | None) -> ItemRecord:
     metadata, document = task.spec.metadata, request.document
-    restricted = task.variant.tier == "restricted"
-
-    def label(value: Any, hidden: bool = restricted) -> str:
-        text = "none" if value is None else str(value)
-        return sha256(text)[:16] if hidden else text
-
-    def group(value: Any) -> str:
-        # A group's name is a category, which a reader must see; anything longer might be a piece of a note.
-        return label(value, restricted and not _CATEGORY.fullmatch(str(value)))
-
     common: dict[str, Any] = {
         "task": task.name,
         "index": request.index,
         "sample": request.sample,
         "cut": request.cut,
-        "id": label(document["id"]),
-        "cluster": label(document[metadata.cluster]),
+        **labels(document, metadata, task.variant.tier),
         "document_hash": document_hash(document),
         "prompt_hash": request.prompt_hash,
         "response_key": request.key,
-        "groups": {field: group(document[field]) for field in metadata.breakdowns},
     }
     if answer is None:
         return ItemRecord(**common, outcome="infrastructure_error", reason=failure or "no answer in the store")
@@ -151,6 +138,7 @@ def _data(task: LoadedTask) -> DataRecord:
         licence=variant.licence,
         sources=task.sources,
         documents=task.splits.digest(),
+        made_by=task.made_by,
     )
 
 

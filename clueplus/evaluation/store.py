@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from clueplus.data.library import DATA_DIR_VARIABLE
 from clueplus.errors import StoreError
 from clueplus.files import make_private, sha256
 from clueplus.models import Answer
@@ -35,6 +36,7 @@ class ResponseStore:
         self.path = path
         self.archive = path.with_name(path.name + ".gz")
         self._private = private
+        self._elsewhere = f"set {DATA_DIR_VARIABLE} to another folder" if private else "choose another --results-dir"
         self._answers: dict[str, Answer] = {}
         self._sound = False
         self._file: IO[bytes] | None = None
@@ -73,9 +75,7 @@ class ResponseStore:
             mode = 0o600 if self._private else 0o666
             self._file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, mode), "a+b")
         except OSError as error:
-            raise StoreError(
-                f"can't write {self.path}: {error.strerror}", fix="choose another --results-dir"
-            ) from error
+            raise StoreError(f"can't write {self.path}: {error.strerror}", fix=self._elsewhere) from error
         try:
             with self._file:
                 self._lock()
@@ -91,7 +91,7 @@ class ResponseStore:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise StoreError(
-                f"another run is writing to {self.path}", fix="wait for it, or use another --results-dir"
+                f"another run is writing to {self.path}", fix=f"wait for it, or {self._elsewhere}"
             ) from error
 
     def _cut_torn_line(self) -> None:

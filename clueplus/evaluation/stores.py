@@ -26,7 +26,7 @@ class Stores:
 
     @property
     def _all(self) -> list[ResponseStore]:
-        return [self.shared] if self.restricted is None else [self.shared, self.restricted]
+        return [self.shared] if self.restricted in (None, self.shared) else [self.shared, self.restricted]
 
     def __len__(self) -> int:
         return sum(map(len, self._all))
@@ -93,6 +93,12 @@ def open_stores(results: Path, model: str, name: str, *, restricted: bool) -> St
     """
     kept_apart = ResponseStore(restricted_folder(model) / name, private=True) if restricted else None
     return Stores(ResponseStore(results / slug(model) / name), kept_apart)
+
+
+def private_stores(model: str, name: str) -> Stores:
+    """One store in the data folder for every tier: what is made there is no result that a team shares."""
+    store = ResponseStore(restricted_folder(model) / name, private=True)
+    return Stores(store, store)
 
 
 def restricted_folder(model: str) -> Path:

@@ -15,6 +15,7 @@ from clueplus.evaluation.parity import Parity, read_parity
 from clueplus.models import Decoding, Example, Pool
 from clueplus.models.base import Api, Prompt
 from clueplus.models.baselines import input_text
+from clueplus.records.rewriting import MadeBy
 from clueplus.registry import Catalog, Scoring, TaskSpec, Variant, VariantName
 
 Item = TypeVar("Item")
@@ -32,6 +33,7 @@ class LoadedTask:
     splits: Splits
     lm_task: Any
     sources: Mapping[str, str]
+    made_by: MadeBy | None = None
     parity: Parity | None = None
 
     @property
@@ -162,16 +164,17 @@ def load_tasks(
             raise ClueplusError(f"{spec.path}: lm-eval can't build the task: {what}") from error
         splits = Splits(lm_task.dataset["test"], lm_task.dataset["fewshot"])
         parity = read_parity(spec) if scoring == "clue-2024" else None
-        loaded.append(LoadedTask(spec, variant, splits, lm_task, _sources(spec, variant, library), parity))
+        loaded.append(LoadedTask(spec, variant, splits, lm_task, *_origin(spec, variant, library), parity))
     return loaded
 
 
-def _sources(spec: TaskSpec, variant: VariantName, library: Library) -> dict[str, str]:
-    """The sha256 of each file that the documents come from."""
+def _origin(spec: TaskSpec, variant: VariantName, library: Library) -> tuple[dict[str, str], MadeBy | None]:
+    """The sha256 of each file that the documents come from, and the model that made them, if one did."""
     chosen = spec.metadata.variants[variant]
     if chosen.imported:
-        return read_manifest(library.folder, spec.name, variant).sources
-    return {source.file: source.sha256 for source in chosen.sources}
+        manifest = read_manifest(library.folder, spec.name, variant)
+        return manifest.sources, manifest.made_by
+    return {source.file: source.sha256 for source in chosen.sources}, None
 
 
 def cut_middle(text: str, characters: int) -> str:

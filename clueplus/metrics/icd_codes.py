@@ -27,10 +27,12 @@ _CATEGORY = r"(?:[A-Z]\d\d|C4A|C7A|C7B|D3A|M1A|O9A|Z3A)"
 _AFTER_DOT = r"(?:(?=[A-Za-z]{0,3}\d)[0-9A-Za-z]{1,4}|[Xx]{1,3}[A-Za-z]?|[A-Za-z])"
 # What follows the category without a dot: the letters that the table has at each place, so that no "Q12H" is read.
 _AT_ONCE = r"(?:(?:[\dA-GXZ]|(?<=Y93)[H-K])(?:[\dA-EX-Z](?:[\dA-HX][\dA-S]?)?)?)?"
+# Letters alone are read as they are behind a dot: one, or fillers with one; "A11AA" is no code.
+_NO_WORD = r"(?:(?=X{1,3}[A-Z]?(?![0-9A-Za-z]))|(?![A-Z]{2,4}(?![0-9A-Za-z])))"
 _NOT_BEFORE = r"(?<![A-Za-z0-9])(?<![A-Za-z]\d\d[-–])"  # of a range, "T11-T12", neither end is a code
 _NOT_AFTER = r"(?![A-Za-z0-9%]|\.\d|[-–][A-Za-z]\d\d|/\d)"
 _CODE = re.compile(
-    rf"{_NOT_BEFORE}(?:([A-Za-z]\d[0-9A-Za-z]\.{_AFTER_DOT})|({_CATEGORY}{_AT_ONCE})){_NOT_AFTER}", re.ASCII
+    rf"{_NOT_BEFORE}(?:([A-Za-z]\d[0-9A-Za-z]\.{_AFTER_DOT})|({_CATEGORY}{_NO_WORD}{_AT_ONCE})){_NOT_AFTER}", re.ASCII
 )
 # A vitamin, three vertebrae, an enzyme and a serotype; no codes of ICD-10-CM.
 _NO_CODES = {"B12", "T10", "T11", "T12", "P450", "O157"}

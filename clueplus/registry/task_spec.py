@@ -11,6 +11,7 @@ Tier = Literal["sample", "open", "restricted"]
 VariantName = Literal["official", "open", "sample"]
 Scoring = Literal["clueplus-1", "clue-2024"]
 FieldType = Literal["str", "int", "list[str]", "str?"]
+Access = Literal["shipped", "download", "by URL", "credentialed", "rebuilt"]
 
 
 class _Strict(BaseModel):
@@ -33,6 +34,19 @@ class SourceFile(_Strict):
     tier: Tier
 
 
+class ImportSpec(_Strict):
+    """Where a user gets the files that they import.
+
+    `access`: by URL (anybody may fetch the file, but no hash of it is known here), credentialed (under an agreement
+    that the user signs), or rebuilt (never released; a model makes it from what is). `url` is the page to start from.
+    `extra` is an extra of clueplus without which the import leaves rows out.
+    """
+
+    access: Literal["by URL", "credentialed", "rebuilt"]
+    url: str = Field(pattern=r"^https://")
+    extra: str | None = None
+
+
 class Variant(_Strict):
     """One set of documents of a task. An average never mixes variants of different names.
 
@@ -43,7 +57,14 @@ class Variant(_Strict):
     licence: str
     description: str
     sources: list[SourceFile] = []
-    imported: bool = False
+    imported: ImportSpec | None = None
+
+    @property
+    def access(self) -> Access:
+        """How one gets the documents."""
+        if self.imported:
+            return self.imported.access
+        return "download" if self.sources else "shipped"
 
     @model_validator(mode="after")
     def _one_origin(self) -> Variant:

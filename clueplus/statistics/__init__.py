@@ -1,1 +1,1 @@
-"""Intervals now; paired tests, multiplicity and power with the gate. NumPy arrays in, typed results out."""
+"""Intervals, paired tests, multiplicity, non-inferiority and power: NumPy arrays in, typed results out."""

@@ -1,1 +1,1 @@
-"""From checkpoints to the next checkpoint."""
+"""From corpora to experts, merges and aligned models, each with the record of where it comes from."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from clueplus.data import hold_out, read_xlsx
 from clueplus.data.importing import Imported, Rejected, file_hash
@@ -19,7 +20,24 @@ SHOT_WORDS = (5, 40)
 
 def read(path: Path) -> Imported:
     """The pairs of a file; a twentieth of the drugs, four or more, is held out as the few-shot pool."""
-    source = {path.name: file_hash(path)}
+    found = pairs(path)
+    return Imported(held_out(found.documents), found.sources, found.rejected, variant=found.variant)
+
+
+@dataclass(frozen=True, repr=False)
+class Pairs:
+    """The pairs of a file in its order, and which variant they are."""
+
+    documents: list[dict[str, Any]]
+    sources: dict[str, str]
+    rejected: list[Rejected]
+    variant: Literal["official", "open"]
+
+
+def pairs(path: Path) -> Pairs:
+    """All pairs of the workbook, or of a file of rewritten ones."""
+    variant: Literal["official", "open"]
+    sources = {path.name: file_hash(path)}
     if path.suffix.lower() == ".xlsx":
         table = read_xlsx({path.name: path.read_bytes()}, path.name, list(COLUMNS.values()), SHEET)
         variant, rows = "open", [{name: row[column] for name, column in COLUMNS.items()} for row in table]
@@ -31,8 +49,12 @@ def read(path: Path) -> Imported:
             fix="give the workbook as upstream publishes it, or rewritten pairs as JSON Lines",
         )
     good, rejected = text_rows(rows, ["question", "answer"], path.name)
-    documents = _documents(good, path.name, rejected)
-    return Imported(hold_out(documents, "drug", "question", _shot_order), source, rejected, variant=variant)
+    return Pairs(_documents(good, path.name, rejected), sources, rejected, variant)
+
+
+def held_out(documents: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The pairs as test and few-shot pool."""
+    return hold_out(documents, "drug", "question", _shot_order)
 
 
 def _documents(
@@ -42,7 +64,7 @@ def _documents(
     seen: set[tuple[str, str]] = set()
     for number, row in rows:
         question, answer = row["question"].strip(), row["answer"].strip()
-        pair = _fold(question), _fold(answer)
+        pair = fold(question), fold(answer)
         if not pair[1]:
             rejected.append(Rejected(file, number, "an answer without a word"))
         elif pair in seen:
@@ -68,7 +90,8 @@ def _label(value: Any) -> str | None:
     return " ".join(value.lower().split()) or None if isinstance(value, str) else None
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """The words of a text, by which two pairs are one."""
     return " ".join(re.findall(r"[a-z0-9]+", text.lower()))
 
 

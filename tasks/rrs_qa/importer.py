@@ -46,15 +46,19 @@ def read(path: Path) -> Imported:
             list(map(_with_text_id, read_jsonl(path))), [*_FIELDS, "question", "answer"], path.name
         )
         documents = list(_given(good, path.name, rejected))
-        return Imported(_held_out(documents), source, rejected, variant="official")
+        return Imported(held_out(documents), source, rejected, variant="official")
     if path.suffix.lower() == ".json":
-        reports = read_json(path)
-        if not isinstance(reports, list):
-            raise DataError(f"{path.name}: not a list of reports", fix="give indiana_dev.json as upstream publishes it")
-        good, rejected = text_rows(list(map(_with_text_id, reports)), _FIELDS, path.name)
-        documents = list(_derived(good))
-        return Imported(_held_out(documents), source, rejected, {"rules": RULES}, "open")
+        good, rejected = reports(path)
+        return Imported(held_out(list(_derived(good))), source, rejected, {"rules": RULES}, "open")
     raise DataError(f"{path.name}: neither .jsonl nor .json", fix="give pairs as JSON Lines, or indiana_dev.json")
+
+
+def reports(path: Path) -> tuple[list[tuple[int, dict[str, Any]]], list[Rejected]]:
+    """The reports of a file that have findings and an impression, with their numbers; the others rejected."""
+    rows = read_json(path)
+    if not isinstance(rows, list):
+        raise DataError(f"{path.name}: not a list of reports", fix="give indiana_dev.json as upstream publishes it")
+    return text_rows(list(map(_with_text_id, rows)), _FIELDS, path.name)
 
 
 def _with_text_id(row: Any) -> Any:
@@ -66,13 +70,18 @@ def _with_text_id(row: Any) -> Any:
 def _given(rows: list[tuple[int, dict[str, Any]]], file: str, rejected: list[Rejected]) -> Iterator[dict[str, Any]]:
     """The pairs whose answer stands in the impression word for word."""
     for number, row in rows:
-        answer = row["answer"].strip()
-        if answer not in row["impression"]:
-            rejected.append(Rejected(file, number, "an answer that is not in the impression"))
-        elif not re.search("[A-Za-z0-9]", answer):
-            rejected.append(Rejected(file, number, "an answer without a word"))
+        fault = answer_fault(row["answer"].strip(), row["impression"])
+        if fault is None:
+            yield document(str(number), row, None, row["question"].strip(), row["answer"].strip())
         else:
-            yield _document(number, row, None, row["question"].strip(), answer)
+            rejected.append(Rejected(file, number, fault))
+
+
+def answer_fault(answer: str, impression: str) -> str | None:
+    """Why an answer is none: it is no exact substring of the impression, or says nothing."""
+    if answer not in impression:
+        return "an answer that is not in the impression"
+    return None if re.search("[A-Za-z0-9]", answer) else "an answer without a word"
 
 
 def _derived(rows: list[tuple[int, dict[str, Any]]]) -> Iterator[dict[str, Any]]:
@@ -84,17 +93,26 @@ def _derived(rows: list[tuple[int, dict[str, Any]]]) -> Iterator[dict[str, Any]]
         for name, asked in ASKED.items():
             holders = [sentence for sentence in sentences if name in labels.get(sentence, ())]
             if name in seen and len(holders) == 1 and _can_answer(holders[0]):
-                yield _document(number, row, name, f"What does the impression say about {asked}?", holders[0])
+                name_in_id = name.lower().replace(" ", "-")
+                yield document(
+                    f"{number}-{name_in_id}", row, name, f"What does the impression say about {asked}?", holders[0]
+                )
 
 
 def _can_answer(sentence: str) -> bool:
-    """No word that upstream blanked, and no paragraph."""
-    return not _BLANK.search(sentence) and len(sentence.split()) <= MOST_WORDS
+    """No blank, and no paragraph."""
+    return not has_blank(sentence) and len(sentence.split()) <= MOST_WORDS
 
 
-def _document(number: int, row: Mapping[str, Any], kind: str | None, question: str, answer: str) -> dict[str, Any]:
+def has_blank(text: str) -> bool:
+    """Whether upstream blanked a word of a text."""
+    return _BLANK.search(text) is not None
+
+
+def document(name: str, row: Mapping[str, Any], kind: str | None, question: str, answer: str) -> dict[str, Any]:
+    """One question on a report; `name` is its own among all reports of the file."""
     return {
-        "id": f"report-{number}" if kind is None else f"report-{number}-{kind.lower().replace(' ', '-')}",
+        "id": f"report-{name}",
         "study": row["study_id"],
         "kind": kind,
         "findings": row["findings"].strip(),
@@ -103,13 +121,14 @@ def _document(number: int, row: Mapping[str, Any], kind: str | None, question: s
     }
 
 
-def _held_out(documents: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def held_out(documents: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The pairs as test and few-shot pool."""
     # The first pair of each report comes first, so that the shots are of three reports; short ones before long ones.
     pairs: Counter[str] = Counter()
     turn: dict[str, int] = {}
-    for document in documents:
-        turn[document["id"]] = pairs[document["study"]]
-        pairs[document["study"]] += 1
+    for each in documents:
+        turn[each["id"]] = pairs[each["study"]]
+        pairs[each["study"]] += 1
     return hold_out(documents, "study", "findings", lambda d: (turn[d["id"]], not _is_short(d["findings"])))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from clueplus.data.imported import write_imported
 from clueplus.registry import Catalog
 
 Cli = Any
@@ -13,10 +14,28 @@ Cli = Any
 def test_status_tells_what_is_absent(cli: Cli) -> None:
     rows = json.loads(cli("data", "status", "--json").out)
     assert {row["state"] for row in rows} == {"absent"}
-    fetched = [s for s in Catalog().tasks.values() if any(variant.sources for variant in s.metadata.variants.values())]
-    assert {"meqsum", "medec", "aci_bench", "icd10cm"} <= {spec.name for spec in fetched}
-    assert {row["task"] for row in rows} == {spec.name for spec in fetched}
+    declared = [
+        (spec.name, name)
+        for spec in Catalog().tasks.values()
+        for name, variant in spec.metadata.variants.items()
+        for _ in variant.sources or [variant.imported]
+        if variant.access != "shipped"
+    ]
+    assert [(row["task"], row["variant"]) for row in rows] == declared
     assert "absent" in cli("data", "status", "medec").out
+
+
+def test_status_tells_of_an_import_when_it_was_made_and_how_many_documents_it_has(cli: Cli, tmp_path: Path) -> None:
+    write_imported(tmp_path / "no-data", "mednli", "official", {"test": [{"id": "a"}, {"id": "b"}]}, sources={})
+    (row,) = [r for r in json.loads(cli("data", "status", "mednli", "--json").out) if r["variant"] == "official"]
+    assert (row["state"], row["documents"], row["tier"]) == ("present", {"test": 2}, "restricted")
+    assert row["file"] == "restricted/mednli/official.jsonl"
+    assert row["place"] == str(tmp_path / "no-data" / row["file"])
+    shown = cli("data", "status", "mednli").out
+    assert f"restricted/mednli/official.jsonl (2 test; {row['imported'][:10]})" in shown
+    Path(row["place"]).chmod(0o600)
+    Path(row["place"]).write_text("changed\n")
+    assert {r["state"] for r in json.loads(cli("data", "status", "mednli", "--json").out)} == {"absent", "changed"}
 
 
 def test_verify_without_data_is_one_line_with_the_fix(cli: Cli) -> None:

@@ -166,6 +166,7 @@ def test_an_endpoint_that_returns_no_completion_is_one_line(cli: Cli, body: str)
         (("--model", "phi-3.5-mini-instruct", "--variant", "sample", "--vllm-command", "no-such-vllm"), "--base-url"),
         (("--model", "nobody-knows-it"), "unknown model"),
         (("--model", "baseline", "--variant", "open"), "has no variant 'open'"),
+        (("--model", "baseline", "--tasks", "sdoh,medec", "--variant", "open"), "it has official, sample"),
         (("--model", "baseline", "--variant", "ofical"), "official"),
         (("--model", "baseline", "--limit", "0"), "limit"),
         (("--model", "baseline", "--tasks", ","), "no task"),

@@ -1,23 +1,110 @@
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clueplus.data.imported import write_imported
+from clueplus.registry import Catalog
+
 Cli = Any
 
 
-def test_tasks_list_names_tasks_variants_and_groups(cli: Cli) -> None:
+def paragraph(out: str, start: str) -> list[str]:
+    """The line that starts so, and the indented ones below it."""
+    lines = out.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith(start))
+    below = lines[first + 1 :]
+    return [lines[first], *below[: next((n for n, line in enumerate(below) if not line.startswith(" ")), None)]]
+
+
+def test_tasks_list_names_every_task_with_access_licence_and_state(cli: Cli) -> None:
     result = cli("tasks", "list")
     assert result.code == 0
-    for word in ("meqsum", "medec", "aci_bench", "icd10cm", "official (open)", "group clueplus_open"):
-        assert word in result.out
+    assert len([line for line in result.out.splitlines() if " shot" in line]) == len(Catalog().tasks) == 13
+    assert paragraph(result.out, "mednli: natural language inference, 3 shots")[1:] == [
+        "  official                credentialed  PhysioNet-Credentialed-Health-Data-1.5.0         absent",
+        "  open                    download      CC-BY-4.0                                        absent",
+    ]
+    assert "every task has a synthetic sample" in result.out
 
 
-def test_tasks_list_as_json(cli: Cli) -> None:
+def test_tasks_list_names_the_groups(cli: Cli) -> None:
+    out = cli("tasks", "list").out
+    assert paragraph(out, "group clueplus_open") == ["group clueplus_open (4): meqsum, medec, aci_bench, icd10cm"]
+    (*_, last) = paragraph(out, "group clueplus (12)")
+    assert last == "  medec, aci_bench, sdoh, icd10cm"
+
+
+def test_tasks_list_tells_what_is_missing_and_how_to_get_it(cli: Cli) -> None:
+    missing = paragraph(cli("tasks", "list").out, "missing on this machine:")
+    assert "  16 files to download, of 7 data sets" in missing
+    assert "    clueplus data fetch aci_bench icd10cm medec mednli meqsum ner_ncbi_disease sdoh" in missing
+    place = missing.index("  pls (official): credentialed, https://physionet.org/content/bionlp-workshop-2023-task-1a/")
+    assert missing[place + 1] == "    clueplus data import pls PATH"
+    assert "  longhealth (official): by URL, https://github.com/kbressem/LongHealth" in missing
+    together = " ".join(line.strip() for line in missing)
+    assert "medisumqa, meqsum, pls: bertscore_f1 not computed: set CLUEPLUS_BERTSCORE_MODEL" in together
+    assert "medisumqa, pls: umls_f1 not computed: set CLUEPLUS_CONCEPTS" in together
+
+
+def test_tasks_list_fits_a_terminal_of_100_columns(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("/data", "no-data"):
+        monkeypatch.setenv("CLUEPLUS_DATA_DIR", folder)
+        assert max(map(len, cli("tasks", "list").out.splitlines())) <= 100
+
+
+def test_what_is_here_is_not_missing(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Presence is all that is looked at: these files are empty."""
+    mirror = tmp_path / "mirror"
+    for spec in Catalog().tasks.values():
+        for name, variant in spec.metadata.variants.items():
+            for source in variant.sources:
+                (mirror / source.file).parent.mkdir(parents=True, exist_ok=True)
+                (mirror / source.file).touch()
+            if variant.imported:
+                write_imported(tmp_path / "no-data", spec.name, name, {"test": [{"id": "a"}]}, sources={})
+    out = cli("tasks", "list", "--mirror", mirror).out
+    assert " absent" not in out
+    missing = paragraph(out, "missing on this machine:")
+    assert all(line.startswith(("  medisumqa, ", "    ")) for line in missing[1:]), "metrics, and nothing of the data"
+    table, encoder = tmp_path / "terms.tsv", tmp_path / "encoder"
+    table.write_text("cui\tterm\n")
+    encoder.mkdir()
+    (encoder / "config.json").write_text("{}")
+    monkeypatch.setenv("CLUEPLUS_CONCEPTS", str(table))
+    monkeypatch.setenv("CLUEPLUS_BERTSCORE_MODEL", str(encoder))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    assert "nothing is missing on this machine" in cli("tasks", "list", "--mirror", mirror).out
+
+
+def test_tasks_list_as_json_has_everything(cli: Cli, tmp_path: Path) -> None:
+    write_imported(tmp_path / "no-data", "mednli", "official", {"test": [{"id": "a"}]}, sources={})
     listed = json.loads(cli("tasks", "list", "--json").out)
     assert listed["groups"]["clueplus_open"] == ["meqsum", "medec", "aci_bench", "icd10cm"]
-    assert {task["name"]: task["shots"] for task in listed["tasks"]}["medec"] == 2
-    assert {task["name"] for task in listed["tasks"] if "clue-2024" in task["scoring"]} >= {"mednli", "sdoh"}
+    assert (listed["data_folder"], listed["mirror"]) == (str(tmp_path / "no-data"), None)
+    tasks = {task["name"]: task for task in listed["tasks"]}
+    assert tasks["medec"]["shots"] == 2
+    assert {name for name, task in tasks.items() if "clue-2024" in task["scoring"]} >= {"mednli", "sdoh"}
+    assert tasks["mednli"]["groups"] == ["clue", "clueplus"]
+    assert tasks["ner_ncbi_disease"]["groups"] == []
+    assert tasks["mednli"]["variants"]["official"] == {
+        "tier": "restricted",
+        "licence": "PhysioNet-Credentialed-Health-Data-1.5.0",
+        "access": "credentialed",
+        "url": "https://physionet.org/content/mednli/",
+        "present": True,
+        "absent_files": [],
+        "missing_extra": None,
+        "fix": None,
+    }
+    assert tasks["mednli"]["variants"]["open"]["absent_files"] == [
+        "sdoh_nli/sdoh_nli_test.csv",
+        "sdoh_nli/sdoh_nli_train.csv",
+    ]
+    assert tasks["mednli"]["variants"]["sample"]["access"] == "shipped"
+    assert list(tasks["pls"]["missing_measures"]) == ["bertscore_f1", "umls_f1"]
+    assert tasks["mednli"]["missing_measures"] == {}
 
 
 def test_tasks_show_gives_the_card_and_the_pinned_sources(cli: Cli) -> None:
@@ -25,6 +112,12 @@ def test_tasks_show_gives_the_card_and_the_pinned_sources(cli: Cli) -> None:
     assert result.code == 0
     assert "70268d24e3ce0cd6d0e099ff7bfd4966f2bbcc28" in result.out
     assert "sha256 f35e2c3c" in result.out
+
+
+def test_tasks_show_says_where_the_files_of_an_import_are(cli: Cli) -> None:
+    out = cli("tasks", "show", "pls").out
+    assert "official (restricted, credentialed, PhysioNet-Credentialed-Health-Data-1.5.0)" in out
+    assert "\n  https://physionet.org/content/bionlp-workshop-2023-task-1a/\n" in out
 
 
 def test_tasks_show_as_json_is_the_whole_declaration(cli: Cli) -> None:

@@ -43,6 +43,14 @@ def test_the_pool_is_sorted_and_the_test_keeps_its_order() -> None:
     assert numbers == sorted(numbers)
 
 
+def test_examples_that_are_equally_good_keep_the_order_of_the_rows() -> None:
+    for rows in (documents(200), documents(200)[::-1]):
+        place = {row["id"]: number for number, row in enumerate(rows)}
+        found = [(row["words"], place[row["id"]]) for row in split(rows)["fewshot"]]
+        assert len(found) == 20
+        assert found == sorted(found)
+
+
 def test_a_question_of_both_sides_stays_in_the_test_alone() -> None:
     rows = [{**row, "question": "the same"} if row["id"].endswith("-0") else row for row in documents(100)]
     found = split(rows)

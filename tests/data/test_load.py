@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from clueplus.data import Library, load_splits, task_dataset
+from clueplus.data.load import import_module
 from clueplus.data.verify import statistics, verify_task
 from clueplus.errors import DataError
 from clueplus.files import sha256
@@ -297,3 +298,16 @@ def test_statistics_that_are_not_there_say_how_to_write_them(make_task, library,
         (spec.folder / "stats.json").write_text(content)
     with pytest.raises(DataError, match=r"no statistics of the variant 'sample'. Fix: python tools/write_stats\.py"):
         verify_task(spec, "sample", library)
+
+
+def test_a_task_s_module_may_define_dataclasses_and_one_that_fails_is_run_again(tmp_path):
+    path = tmp_path / "helper.py"
+    path.write_text("1 / 0")
+    with pytest.raises(ZeroDivisionError):
+        import_module(path)
+    path.write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n\n"
+        "@dataclass\nclass Pair:\n    text: str\n"
+    )
+    assert import_module(path).Pair("a").text == "a"
+    assert import_module(path) is import_module(path)

@@ -123,7 +123,7 @@ def test_a_context_too_small_for_a_task_that_refuses_ends_the_run_before_it_star
 def test_a_single_refused_prompt_among_many_is_left_out(
     tasks: dict[str, LoadedTask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clueplus.evaluation.fit.MAX_REFUSED_SHARE", 0.1)
+    monkeypatch.setattr("clueplus.evaluation.fit.MAX_INFRASTRUCTURE_SHARE", 0.1)
     before = fitted(Counting(None), tasks["medec"])[0]
     context = lengths(before)[-2] + before[0].decoding.max_tokens
     _, after, notes = fitted(Counting(context), tasks["medec"])

@@ -121,7 +121,7 @@ ingredients = st.tuples(
 )
 
 
-@settings(max_examples=30)  # every question is a run of its own, whose archive is synced to the disk
+@settings(max_examples=25)  # every question is a run of its own, whose archive is synced to the disk
 @given(st.lists(ingredients, min_size=2, max_size=8))
 def test_no_answer_ever_crosses(
     tmp_path_factory: pytest.TempPathFactory, asked: list[tuple[dict[str, str], str, Decoding, int]]

@@ -51,6 +51,16 @@ def test_the_members_of_every_group_exist():
         assert set(group.task) <= set(catalog.tasks)
 
 
+def test_the_open_group_is_what_of_clueplus_anybody_may_download():
+    """In its official form: a stand-in is another task, and an average does not mix variants."""
+    catalog = Catalog()
+    tasks = (catalog.task(name) for name in catalog.groups["clueplus"].task)
+    downloads = [spec.name for spec in tasks if spec.metadata.variants["official"].access == "download"]
+    assert catalog.groups["clueplus_open"].task == downloads
+    assert catalog.groups["clue"].task == catalog.groups["clueplus"].task[:6]
+    assert all(group.aggregate_metric_list for group in catalog.groups.values()), "stock lm-eval would give no average"
+
+
 def test_an_unknown_task_gets_a_suggestion():
     with pytest.raises(ClueplusError, match=r"unknown task 'icd10cmm'. Fix: did you mean icd10cm\?"):
         Catalog().task("icd10cmm")

@@ -198,6 +198,25 @@ def test_a_source_that_is_not_pinned_well_is_refused(field, value):
 
 def test_an_open_variant_may_be_imported_and_a_restricted_one_must_be():
     common = {"licence": "none stated", "description": "Words."}
-    assert Variant(tier="open", imported=True, **common).imported
+    held = {"access": "by URL", "url": "https://example.org/file.json"}
+    assert Variant(tier="open", imported=held, **common).access == "by URL"
     with pytest.raises(ValidationError, match="imported by the user"):
         Variant(tier="restricted", **common)
+
+
+@pytest.mark.parametrize(
+    "held", [True, {"access": "by URL"}, {"access": "download", "url": "https://a.b"}, {"access": "by URL", "url": "a"}]
+)
+def test_an_import_says_who_has_the_files_and_where_to_start(held):
+    with pytest.raises(ValidationError, match="imported"):
+        Variant(tier="open", licence="none", description="Words.", imported=held)
+
+
+def test_how_one_gets_the_documents_is_known_of_every_variant():
+    tasks = Catalog().tasks.items()
+    found = {(name, v): variant.access for name, spec in tasks for v, variant in spec.metadata.variants.items()}
+    assert {access for (_, variant), access in found.items() if variant == "sample"} == {"shipped"}
+    assert found["medec", "official"] == found["sdoh", "open"] == "download"
+    assert found["longhealth", "official"] == "by URL"
+    assert found["medication_qa", "official"] == "rebuilt"
+    assert found["medisumqa", "official"] == "credentialed"

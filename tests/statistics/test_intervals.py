@@ -16,7 +16,7 @@ Matrix = NDArray[np.float64]
 Draw = Callable[[np.random.Generator], Matrix]
 
 ITEMS = 200
-REPETITIONS = 2000
+REPETITIONS = 4000
 PAIRS_TO_FIVES = np.repeat(np.arange(57), np.resize([2, 3, 4, 5], 57)).tolist()  # 198 items in 57 clusters
 LEVELS = np.repeat(np.arange(66), 3).tolist()  # 198 items, three a code
 LEVEL_RATES = np.array([0.6, 0.4, 0.3])
@@ -67,6 +67,15 @@ def three_levels(rng: np.random.Generator) -> Matrix:
 LEVELS_MEAN = float(0.4 + 0.6 * LEVEL_RATES.mean())
 
 
+TENS = np.repeat(np.arange(12), 10).tolist()
+
+
+def few_clusters(rng: np.random.Generator) -> Matrix:
+    """Right or wrong in twelve clusters of ten with one rate each: a normal quantile covers in 93.3%."""
+    rates = rng.uniform(0.2, 0.8, 12)
+    return (rng.random((12, 10)) < rates[:, None]).reshape(-1, 1).astype(float)
+
+
 def covers(interval: Interval, truth: float) -> bool:
     assert interval.low is not None
     assert interval.high is not None
@@ -74,7 +83,7 @@ def covers(interval: Interval, truth: float) -> bool:
 
 
 def coverage(draw: Draw, truth: float, clusters: Sequence[int], confidence: float = 0.95) -> float:
-    """How often the interval covers the truth; the standard error of a coverage of 95% is half a point."""
+    """How often the interval covers the truth; the standard error of a coverage of 95% is 0.34 points."""
     rng = np.random.default_rng(7)
     intervals = (mean_of_means_interval(draw(rng), clusters, confidence) for _ in range(REPETITIONS))
     return sum(covers(interval, truth) for interval in intervals) / REPETITIONS
@@ -89,19 +98,20 @@ def coverage(draw: Draw, truth: float, clusters: Sequence[int], confidence: floa
         (clustered_binary, 0.7, PAIRS_TO_FIVES),
         (three_components, 0.5, range(ITEMS)),
         (three_levels, LEVELS_MEAN, LEVELS),
+        (few_clusters, 0.5, TENS),
     ],
 )
-def test_a_95_percent_interval_of_200_items_covers_in_93_to_97_percent(
+def test_a_95_percent_interval_covers_in_93_5_to_96_5_percent(
     draw: Draw, truth: float, clusters: Sequence[int]
 ) -> None:
-    assert 0.93 <= coverage(draw, truth, clusters) <= 0.97
+    assert 0.935 <= coverage(draw, truth, clusters) <= 0.965
 
 
-@pytest.mark.parametrize("p", [0.1, 0.5, 0.95])
-def test_the_interval_of_200_right_or_wrong_answers_covers_in_93_to_97_percent(p: float) -> None:
+@pytest.mark.parametrize("p", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_the_interval_of_200_right_or_wrong_answers_covers_in_93_5_to_96_5_percent(p: float) -> None:
     # Exact instead of simulated: the interval depends on the number of right answers only, which is binomial.
     covered = [covers(binary_interval(right, ITEMS), p) for right in range(ITEMS + 1)]
-    assert 0.93 <= stats.binom.pmf(np.flatnonzero(covered), ITEMS, p).sum() <= 0.97
+    assert 0.935 <= stats.binom.pmf(np.flatnonzero(covered), ITEMS, p).sum() <= 0.965
 
 
 def binary_interval(right: int, items: int, confidence: float = 0.95) -> Interval:
@@ -118,55 +128,65 @@ def test_clusters_taken_for_independent_items_would_undercover(draw: Draw, truth
     assert coverage(draw, truth, range(items)) < 0.93
 
 
-spread_values = st.lists(st.floats(0.01, 0.99), min_size=2, max_size=40).filter(lambda values: np.ptp(values) > 0.01)
+spread_values = st.lists(st.floats(0.01, 0.49), min_size=2, max_size=20).filter(lambda values: np.ptp(values) > 0.01)
 
 
-@settings(deadline=None)
+def mirrored(values: list[float]) -> NDArray[np.float64]:
+    """Values without skewness and without a commonest one, so that nothing corrects Student's t."""
+    different = np.unique(np.round(values, 6))
+    return np.concatenate([different, 1 - different])
+
+
+@settings(deadline=None, max_examples=50)
 @given(spread_values, st.sampled_from([0.5, 0.9, 0.95, 0.999]))
-def test_one_component_without_clusters_has_the_t_interval(values: list[float], confidence: float) -> None:
-    ours = mean_of_means_interval(np.array(values)[:, None], range(len(values)), confidence)
+def test_symmetric_values_without_clusters_have_the_t_interval(drawn: list[float], confidence: float) -> None:
+    values = mirrored(drawn)
+    ours = mean_of_means_interval(values[:, None], range(len(values)), confidence)
     expected = stats.t.interval(confidence, len(values) - 1, np.mean(values), stats.sem(values))
-    assert ours[:2] == pytest.approx(expected, rel=1e-12, abs=1e-12)
+    assert ours[:2] == pytest.approx(np.clip(expected, 0, 1), abs=1e-9)
     assert ours[2:] == ("t", None)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(spread_values, st.integers(2, 5))
-def test_clusters_of_one_size_have_the_t_interval_of_their_means(means: list[float], size: int) -> None:
+def test_clusters_of_one_size_have_the_t_interval_of_their_means(drawn: list[float], size: int) -> None:
+    means = mirrored(drawn)
     within = np.linspace(-0.01, 0.01, size)
-    values = (np.array(means)[:, None] + within).reshape(-1, 1)
+    values = (means[:, None] + within).reshape(-1, 1)
     ours = mean_of_means_interval(values, np.repeat(np.arange(len(means)), size).tolist())
     expected = stats.t.interval(0.95, len(means) - 1, np.mean(means), stats.sem(means))
-    assert ours[:2] == pytest.approx(expected, abs=1e-12)
+    assert ours[:2] == pytest.approx(np.clip(expected, 0, 1), abs=1e-9)
     assert ours.method == "t, cluster-robust"
 
 
-@settings(deadline=None)
-@given(spread_values)
-def test_components_on_separate_items_add_their_variances(values: list[float]) -> None:
-    # Sixty times over, so that m - 1 against n_k - 1 degrees of freedom hardly matters.
-    first, second = np.tile(values, 60), np.tile(values, 30) / 2 + 0.4
-    matrix = np.full((len(first) + len(second), 2), np.nan)
-    matrix[: len(first), 0], matrix[len(first) :, 1] = first, second
-    interval = mean_of_means_interval(matrix, range(len(matrix)))
-    assert interval.low is not None
-    assert interval.high is not None
-    assert (interval.low + interval.high) / 2 == pytest.approx((first.mean() + second.mean()) / 2, abs=1e-12)
-    assert (interval.high - interval.low) / 2 == pytest.approx(
-        1.96 * np.sqrt(first.var() / len(first) + second.var() / len(second)) / 2, rel=0.03
-    )
+def test_a_commonest_value_leaves_the_clusters_off_it_as_degrees_of_freedom() -> None:
+    values = np.array([0.5] * 10 + [0.2, 0.3, 0.4, 0.6, 0.7, 0.8])
+    ours = mean_of_means_interval(values[:, None], range(16))
+    assert ours[:2] == pytest.approx(stats.t.interval(0.95, 6, 0.5, stats.sem(values)))
+
+
+def test_components_on_separate_items_add_their_variances() -> None:
+    # So many that m - 1 against n_k - 1 degrees of freedom hardly matters.
+    first, second = np.linspace(0.1, 0.9, 600), np.linspace(0.3, 0.5, 300)
+    matrix = np.full((900, 2), np.nan)
+    matrix[:600, 0], matrix[600:, 1] = first, second
+    interval = mean_of_means_interval(matrix, range(900))
+    half = 1.96 * np.sqrt(first.var() / 600 + second.var() / 300) / 2
+    assert interval[:2] == pytest.approx((0.45 - half, 0.45 + half), rel=0.005)
+
+
+def test_items_without_any_value_do_not_count() -> None:
+    values = np.array([[0.1, 0.2], [0.7, np.nan], [0.5, 0.9], [0.3, 0.3]])
+    padded = np.vstack([values, np.full((3, 2), np.nan)])
+    assert mean_of_means_interval(padded, range(7)) == mean_of_means_interval(values, range(4))
 
 
 @settings(deadline=None)
 @given(st.integers(1, 99), st.sampled_from([0.8, 0.95, 0.99]))
-def test_the_bounds_of_right_or_wrong_answers_solve_wilsons_equation(right: int, confidence: float) -> None:
+def test_right_or_wrong_answers_have_wilsons_interval(right: int, confidence: float) -> None:
     interval = binary_interval(right, 100, confidence)
-    assert interval.method == "Wilson, effective n"
-    z = stats.norm.ppf((1 + confidence) / 2)
-    for bound in interval[:2]:
-        assert isinstance(bound, float)
-        # The variance estimate divides by n - 1, so 99 observations are effective.
-        assert abs(bound - right / 100) == pytest.approx(z * np.sqrt(bound * (1 - bound) / 99))
+    expected = stats.binomtest(right, 100).proportion_ci(confidence, method="wilson")
+    assert interval[:3] == (pytest.approx(expected.low), pytest.approx(expected.high), "Wilson")
 
 
 @pytest.mark.parametrize("clusters", [range(12), np.repeat(np.arange(4), 3).tolist()], ids=["items", "clusters"])
@@ -174,9 +194,9 @@ def test_all_right_and_all_wrong_count_each_cluster_once(clusters: Sequence[int]
     m = len(set(clusters))
     right = mean_of_means_interval(np.ones((12, 1)), clusters)
     wrong = mean_of_means_interval(np.zeros((12, 1)), clusters)
-    expected = stats.binomtest(m, m).proportion_ci(method="wilson")
-    assert right[:2] == pytest.approx((expected.low, 1.0))
-    assert wrong[:2] == pytest.approx((0.0, 1 - expected.low))
+    t = stats.t.ppf(0.975, np.inf if m == 12 else m - 1)
+    assert right[:2] == pytest.approx((m / (m + t**2), 1.0))
+    assert wrong[:2] == pytest.approx((0.0, t**2 / (m + t**2)))
 
 
 def test_bounds_never_leave_0_and_1_by_rounding() -> None:
@@ -189,12 +209,40 @@ def test_bounds_never_leave_0_and_1_by_rounding() -> None:
 
 
 @pytest.mark.parametrize("cluster", [[0.0, 1.0], [0.0, 0.0, 1.0]])
-def test_clusters_that_are_all_alike_count_once_each(cluster: list[float]) -> None:
+def test_clusters_that_are_all_alike_are_no_evidence_for_more_items_than_there_are(cluster: list[float]) -> None:
     # As in MEDEC, where each note comes right and wrong, for a constant answer. Thirds leave a variance of rounding.
-    labels = np.repeat(np.arange(60), len(cluster)).tolist()
-    interval = mean_of_means_interval(np.tile(cluster, 60)[:, None], labels)
-    expected = stats.binomtest(60 // len(cluster), 60).proportion_ci(method="wilson")
-    assert interval[:2] == pytest.approx((expected.low, expected.high))
+    n = 60 * len(cluster)
+    interval = mean_of_means_interval(np.tile(cluster, 60)[:, None], np.repeat(np.arange(60), len(cluster)).tolist())
+    p, t = 1 / len(cluster), stats.t.ppf(0.975, 59)
+    for bound in interval[:2]:
+        assert isinstance(bound, float)
+        assert abs(bound - p) == pytest.approx(t * np.sqrt(bound * (1 - bound) / n))
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+def test_equal_values_have_the_exact_interval_of_nothing_else_seen(value: float) -> None:
+    values = np.full((50, 1), value)
+    values[0] += 1e-13  # neither 0 nor 1, and a variance of rounding
+    other = 1 - 0.025 ** (1 / 50)
+    interval = mean_of_means_interval(values, range(50))
+    assert interval[:2] == pytest.approx((value * (1 - other), value + other * (1 - value)), abs=1e-9)
+    assert interval.method == "exact binomial"
+
+
+def test_equal_values_in_unequal_clusters_count_as_if_the_largest_could_change() -> None:
+    clusters = [*np.repeat(np.arange(19), 3).tolist(), 0, 0, 19]
+    low, high = mean_of_means_interval(np.full((60, 1), 0.4), clusters)[:2]
+    other = (1 - 0.025 ** (1 / 20)) * 5 / 3
+    assert (low, high) == pytest.approx((0.4 - other * 0.4, 0.4 + other * 0.6))
+
+
+def test_values_outside_0_and_1_are_not_cut_and_have_no_exact_bounds() -> None:
+    low, high = mean_of_means_interval(np.array([[-3.0], [0.5], [7.0], [9.0]]), range(4))[:2]
+    assert low is not None
+    assert high is not None
+    assert low < -3
+    assert high > 9
+    assert mean_of_means_interval(np.full((5, 1), 2.0), range(5)).reason is not None
 
 
 def test_answers_that_are_not_all_right_or_wrong_get_no_wilson_interval() -> None:

@@ -44,7 +44,7 @@ metadata:
   lead: {constant: "yes"}
   overlong: {policy: cut_middle, field: note}
   variants:
-    official: {tier: restricted, licence: none, description: Made by the tests., imported: true}
+    official: {tier: restricted, licence: none, description: Made by the tests., imported: {access: credentialed, url: https://example.org}}
 """
 
 _CODE = """\

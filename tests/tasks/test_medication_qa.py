@@ -139,6 +139,21 @@ def test_no_drug_is_on_both_sides_and_short_answers_come_first(tmp_path: Path) -
     check_splits(Splits(*(Documents(found.splits[n]) for n in ("test", "fewshot"))), SPEC.metadata, "medication_qa")
 
 
+def test_examples_of_5_to_40_words_come_first_and_else_the_order_is_that_of_the_workbook(tmp_path: Path) -> None:
+    lengths = (41, 4, 40, 5, 20, 1)
+    body = [
+        (f"q {drug} {length}?", f"Drug {drug}", "Use", f"{drug} " + "word " * (length - 1), "s", "u")
+        for drug in range(30)
+        for length in lengths
+    ]
+    pool = read(workbook(tmp_path, body)).splits["fewshot"]
+    place = {question: number for number, (question, *_) in enumerate(body)}
+    found = [(len(document["answer"].split()), place[document["question"]]) for document in pool]
+    assert [length for length, _ in found] == [40, 5, 20] * 4 + [41, 4, 1] * 4
+    for part in (found[:12], found[12:]):
+        assert [row for _, row in part] == sorted(row for _, row in part)
+
+
 def test_pairs_that_repeat_or_say_nothing_are_rejected(tmp_path: Path) -> None:
     body = [
         *rewritten(),

@@ -127,6 +127,24 @@ def test_given_pairs_are_the_official_variant(tmp_path: Path) -> None:
     assert len({d["study"] for d in splits.fewshot[:3]}) == 3
 
 
+def test_the_first_pairs_of_short_reports_are_the_first_examples(tmp_path: Path) -> None:
+    lengths = (14, 15, 60, 61)
+    body = [
+        {**pair, "findings": f"n{place // 2} " + "word " * (lengths[place // 2 % 4] - 1)}
+        for place, pair in enumerate(given_pairs(160))
+    ]
+    pool = imported(tmp_path, body, "pairs.jsonl").splits["fewshot"]
+    first = {pair["study_id"]: pair["question"] for pair in reversed(body)}
+    order = [
+        (d["question"] != first[int(d["study"])], not 15 <= len(d["findings"].split()) <= 60, int(d["id"][7:]))
+        for d in pool
+    ]
+    assert len(order) == 16
+    assert len({key[:2] for key in order}) == 4, "first and second pairs, of short and of other reports"
+    assert order == sorted(order)
+    assert {len(d["findings"].split()) for d in pool} == set(lengths)
+
+
 def test_reports_are_the_open_variant(tmp_path: Path) -> None:
     path = tmp_path / "indiana_dev.json"
     path.write_text(json.dumps(reports()))

@@ -1,0 +1,1 @@
+"""Run records in the forms of other harnesses, and back."""
