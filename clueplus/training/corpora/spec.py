@@ -14,9 +14,9 @@ Kind = Literal["documents", "instructions", "preferences"]
 class Source(Strict):
     """One source: a file, a folder, a data set, or text that is made from a registered task's open data.
 
-    Exactly one of `path` (JSONL, Parquet or text; a folder or a glob of them), `dataset` (a Hugging Face data set: a hub
-    id or a folder) and `derived` is given. `text` names the column of a document's text; `task_data` one with the task
-    outputs of a document (a text or a list of texts) for pre-instruction tuning.
+    Exactly one of `path` (JSONL, Parquet or text; a folder or a glob of them), `dataset` (a Hugging Face data set: a
+    hub id or a folder) and `derived` is given. `text` names the column of a document's text; `task_data` one with the
+    task outputs of a document (a text or a list of texts) for pre-instruction tuning.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
