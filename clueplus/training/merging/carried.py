@@ -8,7 +8,7 @@ from typing import Any
 from clueplus.training.merging.checkpoint import Checkpoint
 from clueplus.training.merging.end_token import end_token
 
-_TOKENIZER = (
+TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
     *("tokenizer.model", "vocab.json", "vocab.txt", "merges.txt", "spiece.model", "chat_template.json"),
 )
@@ -25,7 +25,9 @@ def carried_files(
         generation: gives generation_config.json.
         dtype: of the merged weights, as torch calls it.
     """
-    files = {name: (tokenizer.folder / name).read_bytes() for name in _TOKENIZER if (tokenizer.folder / name).is_file()}
+    files = {
+        name: (tokenizer.folder / name).read_bytes() for name in TOKENIZER_FILES if (tokenizer.folder / name).is_file()
+    }
     config = dict(base.config)
     config["torch_dtype" if "torch_dtype" in config else "dtype"] = dtype
     config.pop("_name_or_path", None)
