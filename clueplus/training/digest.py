@@ -15,7 +15,16 @@ _CONFIGS = ("config.json", "generation_config.json", *TOKENIZER_FILES)
 
 
 def checkpoint_digest(folder: Path) -> str:
-    """The sha256, in hex, of the canonical JSON of {file name: sha256 of the file}, over what a checkpoint consists of.
+    """The sha256, in hex, of the canonical JSON of `checkpoint_files`.
+
+    Raises:
+        DataError: the folder holds no checkpoint, a shard is missing, or a file can't be read.
+    """
+    return sha256(canonical_json(checkpoint_files(folder)))
+
+
+def checkpoint_files(folder: Path) -> dict[str, str]:
+    """The sha256, in hex, of each file that a checkpoint consists of, by name.
 
     That are its weights with their index, config.json, generation_config.json, the tokenizer's files with the chat
     template, and code that the config names; whatever else lies there (lineage, card, training log, merge report,
@@ -28,7 +37,7 @@ def checkpoint_digest(folder: Path) -> str:
         raise DataError(f"{folder} is no checkpoint: it has no config.json", fix="give a saved model's folder")
     named = [folder / name for name in (*_CONFIGS, INDEX)]
     files = [*weight_files(folder, str(folder)), *(file for file in named if file.is_file()), *folder.glob("*.py")]
-    return sha256(canonical_json({file.name: _sha256_of(file) for file in files}))
+    return {file.name: _sha256_of(file) for file in sorted(files)}
 
 
 def _sha256_of(file: Path) -> str:

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from clueplus.errors import did_you_mean
 
 
 class Strict(BaseModel):
-    """A spec: unknown keys are an error."""
+    """A spec: unknown keys are an error, which names the key that was meant."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        # `path` is no key of a file: read_yaml adds it.
+        known = set(cls.model_fields) - {"path"}
+        faults: list[InitErrorDetails] = [
+            {"type": unknown_key(str(key), known), "loc": (str(key),), "input": None}
+            for key in (data if isinstance(data, dict) else ())
+            if key not in cls.model_fields
+        ]
+        if faults:
+            raise ValidationError.from_exception_data(cls.__name__, faults)
+        return data
+
+
+def unknown_key(key: str, known: set[str]) -> PydanticCustomError:
+    """The fault of a key that a spec does not have."""
+    return PydanticCustomError("unknown_key", "{text}", {"text": f"unknown key; {did_you_mean(key, known)}"})
 
 
 class Adapter(Strict):

@@ -101,10 +101,19 @@ def read_config(path: Path) -> MergeConfig:
     Raises:
         ClueplusError: it can't be read, has an unknown key, method or parameter, or lacks what the method needs.
     """
-    config = read_yaml(path, MergeConfig)
+    return checked(read_yaml(path, MergeConfig))
+
+
+def checked(config: MergeConfig) -> MergeConfig:
+    """The configuration with mergekit's slices as models, if its method, parameters and models go together.
+
+    Raises:
+        ClueplusError: they do not; the message names the configuration's `path`.
+    """
     if config.merge_method not in RULES:
         raise ClueplusError(
-            f"{path}: unknown merge_method '{config.merge_method}'", fix=did_you_mean(config.merge_method, RULES)
+            f"{config.path}: unknown merge_method '{config.merge_method}'",
+            fix=did_you_mean(config.merge_method, RULES),
         )
     if config.slices:
         config = _without_slices(config)
