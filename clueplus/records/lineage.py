@@ -34,10 +34,11 @@ class Source(_Strict):
 
 
 class Parent(_Strict):
-    """What a step takes something from, by the digest of that step."""
+    """What a step takes something from: the digest of that step, and of what came out of it."""
 
     name: str
     digest: str
+    output: str | None = None
 
 
 class Code(_Strict):

@@ -29,11 +29,11 @@ class Rehearsal(Strict):
         stages: keys of single stages, after all of the above; what is no mapping is replaced whole.
     """
 
-    expert: dict[str, Any] = {}
-    align: dict[str, Any] = {}
-    evaluate: dict[str, Any] = {}
-    corpora: dict[str, tuple[Source, ...]] = {}
-    stages: dict[str, dict[str, Any]] = {}
+    expert: dict[str, Any] = Field(default_factory=dict)
+    align: dict[str, Any] = Field(default_factory=dict)
+    evaluate: dict[str, Any] = Field(default_factory=dict)
+    corpora: dict[str, tuple[Source, ...]] = Field(default_factory=dict)
+    stages: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @field_validator("expert", "align")
     @classmethod

@@ -46,6 +46,12 @@ def tiny_digest(texts: Sequence[str], seed: int) -> str:
     return sha256(canonical_json([VERSION, SHAPE, VOCABULARY, CHAT_TEMPLATE, [sha256(text) for text in texts], seed]))
 
 
+def tiny_parameters() -> int:
+    """How many weights it has, about: the vocabulary of few texts may be smaller."""
+    hidden, inner, layers = SHAPE["hidden_size"], SHAPE["intermediate_size"], SHAPE["num_hidden_layers"]
+    return 2 * VOCABULARY * hidden + layers * (4 * hidden * hidden + 3 * hidden * inner + 2 * hidden) + hidden
+
+
 def make_tiny(folder: Path, texts: Sequence[str], seed: int) -> None:
     """Writes a Phi-3 shaped model of some 0.3 million weights, whose tokenizer learned from `texts`.
 
