@@ -1,0 +1,249 @@
+"""One phase of a training: a model, its sequences, trl's trainer, and the whole model that comes out."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from clueplus.errors import StoreError
+from clueplus.files import write_atomic
+from clueplus.training.spec import Adapter, Training
+from clueplus.training.trained import Reporter
+from clueplus.training.trainer.base import Base
+from clueplus.training.trainer.metrics import MetricsLog
+from clueplus.training.trainer.prepared import Prepared
+from clueplus.training.trainer.schedule import accumulation
+from clueplus.training.trainer.throughput import Peak, flops_per_token, peak_of
+from clueplus.training.trainer.verify import verify_checkpoint
+from clueplus.training.trainer.watch import KEPT, Course, Tally, Watch
+from clueplus.training.trainer.work import WHOLE, remove_broken_checkpoints, whole_checkpoints
+
+MODEL, _CHECKPOINTS, _DONE = "model", "checkpoints", "done.json"
+
+
+class Phase(NamedTuple):
+    """What a phase is made of.
+
+    `source` is the folder of the model that it starts from; `packed` tells that rows hold several documents;
+    `preference` makes it DPO.
+    """
+
+    training: Training
+    source: Path
+    prepared: Prepared
+    packed: bool
+    preference: tuple[float, bool] | None
+
+
+def run_phase(phase: Phase, course: Course, base: Base, folder: Path, reporter: Reporter) -> Tally:
+    """Trains one phase, from its last good checkpoint where there is one; leaves a whole model in folder / MODEL.
+
+    Args:
+        phase: what is trained.
+        course: where it stands.
+        base: whose tokenizer it is.
+        folder: the phase's own, in the work folder.
+        reporter: hears of progress.
+
+    Raises:
+        ClueplusError: the loss is not finite, a checkpoint does not reload, or the disk is full.
+    """
+    if (folder / _DONE).is_file():
+        return Tally(**json.loads((folder / _DONE).read_text(encoding="utf-8")))
+    with _told_when_full(folder):
+        return _run(phase, course, base, folder, reporter)
+
+
+def _run(phase: Phase, course: Course, base: Base, folder: Path, reporter: Reporter) -> Tally:
+    trainer = _make_trainer(phase, course, base, folder)
+    first = trainer.is_world_process_zero()
+    if first:
+        remove_broken_checkpoints(folder / _CHECKPOINTS)
+    trainer.accelerator.wait_for_everyone()
+    kept = whole_checkpoints(folder / _CHECKPOINTS)
+    tally = Tally(**json.loads((kept[-1] / WHOLE).read_text(encoding="utf-8"))) if kept else Tally()
+    if kept:
+        reporter.note(f"{course.name} goes on from step {tally.step}")
+    log = MetricsLog(folder.parent, course.name, course.steps_before + tally.step) if first else None
+    trainer.args.eval_on_start = trainer.eval_dataset is not None and not kept
+    watch = Watch(
+        course,
+        tally,
+        phase.training.save_steps,
+        reporter,
+        log,
+        _flops(trainer, phase),
+        peak_here(phase.training).flops,
+        verify=lambda checkpoint: verify_checkpoint(trainer, checkpoint, phase.source, reporter),
+    )
+    watch.trainer, trainer.watch = trainer, watch
+    trainer.add_callback(watch)
+    try:
+        trainer.train(resume_from_checkpoint=str(kept[-1]) if kept else None)
+    finally:
+        if log is not None:
+            log.close()
+    _save_model(trainer, phase, folder, first)
+    if first:
+        write_atomic(folder / _DONE, json.dumps(asdict(tally)))
+        shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
+    trainer.accelerator.wait_for_everyone()
+    return tally
+
+
+def _make_trainer(phase: Phase, course: Course, base: Base, folder: Path) -> Any:
+    from trl import DPOConfig, SFTConfig
+
+    from clueplus.training.trainer.trainers import GuardedDPO, GuardedSFT
+
+    common = _arguments(phase.training, course, folder / _CHECKPOINTS)
+    train, held_out = phase.prepared.datasets()
+    # Arguments come before the model: they tell transformers how a model is to be spread when it is loaded.
+    arguments: Any
+    if phase.preference is not None:
+        arguments = DPOConfig(
+            max_length=None,
+            beta=phase.preference[0],
+            precompute_ref_log_probs=phase.preference[1],
+            **common,
+        )
+    else:
+        arguments = SFTConfig(
+            max_length=phase.training.max_length,
+            packing=phase.packed,
+            packing_strategy="bfd",
+            dataset_kwargs={"skip_prepare_dataset": True},
+            **common,
+        )
+    trainer: Any = (GuardedSFT if phase.preference is None else GuardedDPO)(
+        model=load_model(phase.source, phase.training),
+        args=arguments,
+        train_dataset=train,
+        eval_dataset=held_out,
+        processing_class=base.tokenizer,
+        peft_config=_peft_config(phase.training.adapter),
+    )
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def load_model(folder: Path, training: Training) -> Any:
+    """The weights of a checkpoint, in the precision that they are trained in.
+
+    Trained weights are float32 whatever is computed in: a bfloat16 weight of 0.02 is next to one that is 6e-5 larger,
+    and a step of 1e-6 would be rounded away. Weights that adapters leave alone may be bfloat16.
+    """
+    half = training.adapter is not None and training.dtype == "bfloat16"
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.bfloat16 if half else torch.float32, attn_implementation="sdpa"
+    )
+
+
+def _arguments(training: Training, course: Course, folder: Path) -> dict[str, Any]:
+    from accelerate import PartialState
+
+    accelerated = torch.accelerator.is_available()
+    schedule: str = training.schedule
+    if schedule == "constant" and training.warmup_steps:
+        schedule = "constant_with_warmup"
+    return {
+        "output_dir": str(folder),
+        "max_steps": course.steps,
+        "per_device_train_batch_size": training.device_batch,
+        "per_device_eval_batch_size": training.device_batch,
+        "gradient_accumulation_steps": accumulation(training, PartialState().num_processes),
+        "learning_rate": training.learning_rate,
+        "lr_scheduler_type": schedule,
+        "warmup_steps": training.warmup_steps,
+        "weight_decay": training.weight_decay,
+        "neftune_noise_alpha": training.neftune_alpha,
+        "gradient_checkpointing": training.gradient_checkpointing,
+        "bf16": training.dtype == "bfloat16",
+        "seed": training.seed,
+        "data_seed": training.seed,
+        "use_cpu": not accelerated,
+        "dataloader_pin_memory": accelerated,
+        "save_strategy": "no",  # Watch says when
+        "save_total_limit": KEPT,
+        "logging_strategy": "steps",
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # the default puts the average in place of a loss that is not a number
+        "disable_tqdm": True,
+        "report_to": "none",
+    }
+
+
+def _peft_config(adapter: Adapter | None) -> Any:
+    if adapter is None:
+        return None
+    from peft import LoraConfig
+
+    targets = adapter.targets if isinstance(adapter.targets, str) else list(adapter.targets)
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=adapter.rank,
+        lora_alpha=adapter.alpha,
+        lora_dropout=adapter.dropout,
+        use_dora=adapter.kind == "dora",
+        target_modules=targets,
+    )
+
+
+def peak_here(training: Training) -> Peak:
+    """The peak of the device that this process trains on."""
+    kind = torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cpu"
+    return peak_of(kind, torch.cuda.get_device_name() if kind == "cuda" else "", training.dtype)
+
+
+def _flops(trainer: Any, phase: Phase) -> float:
+    size = phase.prepared.train
+    return flops_per_token(trainer.model, size.squares / size.tokens, adapter=phase.training.adapter is not None)
+
+
+def _save_model(trainer: Any, phase: Phase, folder: Path, first: bool) -> None:
+    """Leaves the phase's model as a checkpoint of its own; adapters become part of the weights."""
+    target = folder / MODEL
+    if phase.training.adapter is None:
+        trainer.save_model(str(target))
+        return
+    adapter = folder / "adapter"
+    trainer.save_model(str(adapter))
+    if first:
+        merge_adapter(phase.source, adapter, target)
+
+
+def merge_adapter(source: Path, adapter: Path, target: Path) -> None:
+    """Adds the adapter to the weights of `source`, in float32, and saves the sum."""
+    from peft import PeftModel
+
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+    PeftModel.from_pretrained(model, adapter).merge_and_unload(safe_merge=True).save_pretrained(target)
+
+
+@contextmanager
+def _told_when_full(folder: Path) -> Iterator[None]:
+    """A full disk is one line, and takes no good checkpoint with it."""
+    try:
+        yield
+    except Exception as error:
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        # safetensors and torch have errors of their own for it.
+        if not full and not any(words in str(error) for words in ("No space left", "PytorchStreamWriter failed")):
+            raise
+        remove_broken_checkpoints(folder / _CHECKPOINTS)
+        kept = whole_checkpoints(folder / _CHECKPOINTS)
+        where = f"the checkpoint of step {kept[-1].name.split('-')[1]} is kept" if kept else "no checkpoint was whole"
+        raise StoreError(
+            f"the disk of {folder} is full; {where}", fix="free some space, and run the same again"
+        ) from error
