@@ -23,6 +23,7 @@ from clueplus.cli import (
     score,
     serve,
     tasks,
+    train,
 )
 from clueplus.errors import ClueplusError, messages_withheld, one_line
 
@@ -48,6 +49,7 @@ app.add_typer(gate.app, name="gate")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
 app.add_typer(results.app, name="results")
 app.add_typer(leaderboard.app, name="leaderboard")
 
@@ -95,7 +97,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = _explain(error)
         return gate.USAGE if _command_of(words) == "gate" else code
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code by itself
-        _say("interrupted: finished answers are stored; the same command goes on from there")
+        finished = "stages" if _command_of(words) == "train" else "answers"
+        _say(f"interrupted: finished {finished} are stored; the same command goes on from there")
     return int(code)
 
 

@@ -81,7 +81,7 @@ def _step(record: StageRecord, spec: dict[str, Any]) -> Step:
     result = {name: value for name, value in record.result.items() if name != "sources"}
     return Step(
         name=record.stage,
-        kind=record.kind,  # type: ignore[arg-type]  # stages without a checkpoint or a corpus are no parents
+        kind=record.kind,
         digest=record.digest,
         output=record.output,
         method=spec.get("method") or spec.get("merge_method"),

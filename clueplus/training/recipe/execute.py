@@ -29,7 +29,7 @@ from clueplus.training.recipe.told import told_of
 from clueplus.training.recipe.work import RESULT_NAME, STAGE_NAME, StageRecord, Work
 
 # An evaluation that was cut short has stored its answers; every other stage fills its folder at once or not at all.
-_GOES_ON: Collection[Kind] = ("evaluate",)
+_GOES_ON: tuple[Kind, ...] = ("evaluate",)
 
 
 class Outcome(NamedTuple):
@@ -224,9 +224,9 @@ def _output(kind: Kind, out: Path, result: Mapping[str, Any]) -> str:
     if kind in MODELS:
         return checkpoint_digest(out)
     if kind == "corpus":
-        rows = next(file for name in ("documents.jsonl", "rows.jsonl") if (file := out / name).is_file())
-        with rows.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        rows = next(found for name in ("documents.jsonl", "rows.jsonl") if (found := out / name).is_file())
+        with rows.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
     if kind == "evaluate":
         return str(result["scores"])
     return sha256(canonical_json(dict(result)))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from clueplus.errors import ClueplusError, did_you_mean
 from clueplus.registry.catalog import content_folder
+from clueplus.registry.yaml_file import read_yaml
+from clueplus.training.recipe.spec import Recipe
 
 
 def recipe_names() -> list[str]:
@@ -28,3 +30,12 @@ def recipe_file(name: str) -> Path:
             return content_folder("training") / f"{name}.yaml"
         raise ClueplusError(f"unknown recipe '{name}'", fix=f"{did_you_mean(name, names)} Or give a YAML file")
     raise ClueplusError(f"{name}: no such file", fix=f"give a recipe's file, or a name: {', '.join(names)}")
+
+
+def read_recipe(name: str) -> Recipe:
+    """The recipe of a name or a file.
+
+    Raises:
+        ClueplusError: there is none, or the file has a fault; the message names file and line.
+    """
+    return read_yaml(recipe_file(name), Recipe)

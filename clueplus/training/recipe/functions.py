@@ -39,7 +39,7 @@ def expert(job: Job) -> dict[str, Any]:
 
     block = job.stage.block
     assert isinstance(block, ExpertStage)
-    return train("expert", block.spec(), job.inputs[block.base], job.inputs[block.corpus], job)
+    return train(block.spec(), job.inputs[block.base], job.inputs[block.corpus], job)
 
 
 def align(job: Job) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def align(job: Job) -> dict[str, Any]:
 
     block = job.stage.block
     assert isinstance(block, AlignStage)
-    return train("align", block.spec(), job.inputs[block.base], job.inputs[block.rows], job)
+    return train(block.spec(), job.inputs[block.base], job.inputs[block.rows], job)
 
 
 def merge(job: Job) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from clueplus.errors import ClueplusError
 from clueplus.training.alignment.spec import AlignSpec
@@ -15,17 +15,15 @@ from clueplus.training.experts.spec import ExpertSpec
 from clueplus.training.recipe.job import Job
 from clueplus.training.trained import Reporter, Trained
 
-Trainer = Literal["expert", "align"]
 
-
-def train(kind: Trainer, spec: ExpertSpec | AlignSpec, base: Path, data: Path, job: Job) -> dict[str, Any]:
+def train(spec: ExpertSpec | AlignSpec, base: Path, data: Path, job: Job) -> dict[str, Any]:
     """Trains, and returns what came of it.
 
     Raises:
         ClueplusError: the training failed; with a launch configuration, its processes say why on standard error.
     """
     if job.recipe.launch is None:
-        return call(kind, spec, base, data, job.out, job.reporter)._asdict()
+        return call(spec, base, data, job.out, job.reporter)._asdict()
     config = job.recipe.beside(job.recipe.launch)
     if not config.is_file():
         raise ClueplusError(f"{job.recipe.path}: launch: no file {config}", fix="accelerate config --config_file FILE")
@@ -34,7 +32,7 @@ def train(kind: Trainer, spec: ExpertSpec | AlignSpec, base: Path, data: Path, j
         told.write_text(
             json.dumps(
                 {
-                    "kind": kind,
+                    "kind": "expert" if isinstance(spec, ExpertSpec) else "align",
                     "spec": spec.model_dump(mode="json"),
                     **{name: str(path) for name, path in (("base", base), ("data", data), ("out", job.out))},
                     "answer": str(answer),
@@ -59,7 +57,7 @@ def command(config: Path) -> list[str]:
     ]
 
 
-def call(kind: Trainer, spec: ExpertSpec | AlignSpec, base: Path, data: Path, out: Path, reporter: Reporter) -> Trained:
+def call(spec: ExpertSpec | AlignSpec, base: Path, data: Path, out: Path, reporter: Reporter) -> Trained:
     """The training itself."""
     if isinstance(spec, ExpertSpec):
         from clueplus.training.experts.train import train_expert

@@ -114,3 +114,8 @@ def _task(spec: TaskSpec, block: EvaluateStage) -> str:
     sample = spec.path.with_name("sample.jsonl") if block.variant == "sample" else None
     data = [source.sha256 for source in variant.sources] or [sha256(sample.read_bytes()) if sample else "imported"]
     return sha256(canonical_json([spec.metadata.version, spec.metadata.scoring, *data]))
+
+
+def surroundings(recipe: Recipe, work: Work, catalog: Catalog) -> Surroundings:
+    """What lies around a recipe on this machine."""
+    return Surroundings(recipe, work, catalog)

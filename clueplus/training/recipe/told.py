@@ -26,10 +26,8 @@ def told_of(record: StageRecord) -> str:
 
 
 def _corpus(result: Mapping[str, Any]) -> str:
-    parts = [
-        f"{result[name]:,} {name}" for name in ("documents", "rows", "tokens") if isinstance(result.get(name), int)
-    ]
-    return ", ".join(parts)
+    counts = {name: result.get(name) for name in ("documents", "rows", "tokens")}
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if isinstance(count, int))
 
 
 def _training(result: Mapping[str, Any]) -> str:

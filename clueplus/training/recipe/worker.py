@@ -38,9 +38,9 @@ def main(file: str) -> int:
     job = json.loads(Path(file).read_text(encoding="utf-8"))
     first = os.environ.get("RANK", "0") == "0"
     model = ExpertSpec if job["kind"] == "expert" else AlignSpec
-    paths = [Path(job[name]) for name in ("base", "data", "out")]
+    base, data, out = (Path(job[name]) for name in ("base", "data", "out"))
     try:
-        trained = call(job["kind"], model.model_validate(job["spec"]), *paths, _Lines(speaks=first))
+        trained = call(model.model_validate(job["spec"]), base, data, out, _Lines(speaks=first))
     except ClueplusError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
