@@ -13,39 +13,32 @@ from clueplus.errors import ClueplusError
 from clueplus.training.alignment.spec import AlignSpec
 from clueplus.training.experts.spec import ExpertSpec
 from clueplus.training.recipe.job import Job
-from clueplus.training.trained import Reporter, Trained
+from clueplus.training.trained import Progress, Reporter, Trained
+from clueplus.training.worker import result_path
 
 
 def train(spec: ExpertSpec | AlignSpec, base: Path, data: Path, job: Job) -> dict[str, Any]:
-    """Trains, and returns what came of it.
+    """Trains, and returns what came of it: the fields of `Trained`.
 
     Raises:
         ClueplusError: the training failed; with a launch configuration, its processes say why on standard error.
     """
     if job.recipe.launch is None:
-        return call(spec, base, data, job.out, job.reporter)._asdict()
+        return _here(spec, base, data, job.out, job.reporter)._asdict()
     config = job.recipe.beside(job.recipe.launch)
     if not config.is_file():
-        raise ClueplusError(f"{job.recipe.path}: launch: no file {config}", fix="accelerate config --config_file FILE")
+        raise ClueplusError(f"launch: no file {config}", fix="make it with: accelerate config --config_file FILE")
     with tempfile.TemporaryDirectory() as folder:
-        told, answer = Path(folder) / "job.json", Path(folder) / "result.json"
-        told.write_text(
-            json.dumps(
-                {
-                    "kind": "expert" if isinstance(spec, ExpertSpec) else "align",
-                    "spec": spec.model_dump(mode="json"),
-                    **{name: str(path) for name, path in (("base", base), ("data", data), ("out", job.out))},
-                    "answer": str(answer),
-                }
-            ),
-            encoding="utf-8",
-        )
-        code = subprocess.run([*command(config), str(told)], check=False).returncode
-        if code or not answer.is_file():
+        told = Path(folder) / "job.json"
+        function = "train_expert" if isinstance(spec, ExpertSpec) else "align"
+        places = {"base": str(base), "data": str(data), "out": str(job.out)}
+        told.write_text(json.dumps({"function": function, "spec": spec.model_dump(mode="json"), **places}))
+        code = _listen([*command(config), str(told)], job.reporter)
+        if code or not result_path(told).is_file():
             raise ClueplusError(
-                f"{job.name}: accelerate launch ended with {code}", fix="its processes say why above; then run again"
+                f"accelerate launch ended with {code}", fix="its processes say why above; then run again"
             )
-        result: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
+        result: dict[str, Any] = json.loads(result_path(told).read_text(encoding="utf-8"))
     return result
 
 
@@ -53,12 +46,35 @@ def command(config: Path) -> list[str]:
     """What starts the processes; the job's file is its last argument."""
     return [
         *(sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)),
-        *("-m", "clueplus.training.recipe.worker"),
+        *("-m", "clueplus.training.worker"),
     ]
 
 
-def call(spec: ExpertSpec | AlignSpec, base: Path, data: Path, out: Path, reporter: Reporter) -> Trained:
-    """The training itself."""
+def _listen(words: list[str], reporter: Reporter) -> int:
+    """Runs a command that prints JSON lines, and passes them on; whatever ends this process ends it too."""
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                _pass_on(line, reporter)
+            return process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+
+
+def _pass_on(line: str, reporter: Reporter) -> None:
+    try:
+        told = json.loads(line)
+        if "note" in told:
+            reporter.note(str(told["note"]))
+        elif "progress" in told:
+            reporter.progress(Progress(**told["progress"]))
+    except (ValueError, TypeError):
+        return  # what accelerate itself prints is no JSON
+
+
+def _here(spec: ExpertSpec | AlignSpec, base: Path, data: Path, out: Path, reporter: Reporter) -> Trained:
     if isinstance(spec, ExpertSpec):
         from clueplus.training.experts.train import train_expert
 

@@ -59,7 +59,8 @@ class Surroundings:
 
     def _source(self, source: Source) -> str:
         if source.derived is not None:
-            return _pinned(self._catalog.task(source.derived))
+            tasks = self._catalog.tasks
+            return _pinned(tasks[source.derived]) if source.derived in tasks else f"derived:{source.derived}"
         place = source.path or source.dataset or ""
         found = _files(place)
         if found:
