@@ -34,6 +34,7 @@ def code_of(kind: str, stage_version: int) -> Code:
     return Code(clueplus=__version__, version=stage_version, sha256=sha256(canonical_json(content)))
 
 
+@cache
 def environment() -> dict[str, str]:
     """Versions that a result may depend on; nothing of the machine but what it is."""
     found = {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()}

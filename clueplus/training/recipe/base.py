@@ -9,7 +9,7 @@ from typing import NamedTuple
 from clueplus.errors import ClueplusError, DataError, did_you_mean
 from clueplus.registry import Catalog
 from clueplus.training.digest import checkpoint_digest
-from clueplus.training.merging.checkpoint import Checkpoint, locate, weight_files
+from clueplus.training.merging.checkpoint import Checkpoint, locate
 from clueplus.training.recipe.rehearse import TINY
 from clueplus.training.recipe.spec import Recipe
 from clueplus.training.recipe.tiny import make_tiny, tiny_digest, tiny_parameters
@@ -48,7 +48,8 @@ def find_base(recipe: Recipe, work: Work, catalog: Catalog, *, fetch: bool = Fal
     folder = locate(name) if fetch else _here(name)
     if folder is None:
         return Base(recipe.base, None, None, spec.parameters if spec else None)
-    digest = work.remembered(weight_files(folder, name), lambda: checkpoint_digest(folder))
+    files = sorted(file for file in folder.iterdir() if file.is_file())
+    digest = work.remembered(files, lambda: checkpoint_digest(folder))
     entries = Checkpoint(folder, name).entries.values()
     return Base(_public(recipe.base), digest, folder, sum(entry.numel for entry in entries))
 

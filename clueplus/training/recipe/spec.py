@@ -67,9 +67,9 @@ class Recipe(Strict):
     @field_validator("stages", mode="before")
     @classmethod
     def _named(cls, given: Any) -> Any:
-        for name in given if isinstance(given, dict) else ():
-            if name == BASE:
-                raise ValueError("no stage is called 'base': that is the model that the recipe starts from")
+        if isinstance(given, dict) and BASE in given:
+            fault = _fault((BASE,), "no stage is called so: 'base' is the model that the recipe starts from")
+            raise ValidationError.from_exception_data(cls.__name__, [fault])
         return given
 
     @model_validator(mode="before")
