@@ -136,12 +136,12 @@ def run(
     """Parses, runs, prints; the help text is RUN_HELP."""
     from clueplus.cli.train_console import TrainReporter
     from clueplus.training.recipe.execute import run as run_recipe
-    from clueplus.training.recipe.functions import FUNCTIONS
+    from clueplus.training.recipe.functions import stage_functions
     from clueplus.training.recipe.plan import stages_json
 
     opened, folder = _opened(recipe, rehearse, work)
     with TrainReporter(opened, folder) as reporter:
-        outcome = run_recipe(opened, folder, FUNCTIONS, reporter, only=only, redo=redo or ())
+        outcome = run_recipe(opened, folder, stage_functions(), reporter, only=only, redo=redo or ())
     if as_json:
         print_json({"recipe": opened.name, "made": outcome.made, "stages": stages_json(outcome.nodes)})
     else:

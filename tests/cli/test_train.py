@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clueplus.training.recipe import functions as stage_functions
+from clueplus.training.recipe import functions as stages
 from tests.training.recipe.conftest import ORDER, Functions, functions, place, write
 
 __all__ = ["functions", "place", "write"]
@@ -16,7 +16,7 @@ Cli = Any
 @pytest.fixture
 def recipe(write: Any, functions: Functions, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file of the small recipe; its stages run in no time."""
-    monkeypatch.setattr(stage_functions, "FUNCTIONS", functions.table())
+    monkeypatch.setattr(stages, "stage_functions", functions.table)
     path: Path = write().path
     return path
 
@@ -92,7 +92,7 @@ def test_a_mistake_is_one_line_with_the_fix(cli: Cli, words: tuple[str, ...], sa
 def test_a_real_run_without_corpora_says_what_to_put_where(
     cli: Cli, functions: Functions, monkeypatch: pytest.MonkeyPatch, place: Path
 ) -> None:
-    monkeypatch.setattr(stage_functions, "FUNCTIONS", functions.table())
+    monkeypatch.setattr(stages, "stage_functions", functions.table)
     text = Path(__file__).resolve().parents[2].joinpath("training/mediphi.yaml").read_text()
     (place / "mine.yaml").write_text(text.replace("base: phi-3.5-mini-instruct", f"base: {place / 'base'}"))
     result = cli("train", "run", place / "mine.yaml")
@@ -117,11 +117,11 @@ def test_ctrl_c_says_how_to_go_on(
         raise KeyboardInterrupt
 
     table = functions.table()
-    monkeypatch.setattr(stage_functions, "FUNCTIONS", {**table, "merge": interrupted})
+    monkeypatch.setattr(stages, "stage_functions", lambda: {**table, "merge": interrupted})
     result = cli("train", "run", recipe)
     assert result.code == 130
     assert "interrupted: finished stages are stored; the same command goes on from there" in result.err
-    monkeypatch.setattr(stage_functions, "FUNCTIONS", table)
+    monkeypatch.setattr(stages, "stage_functions", lambda: table)
     functions.called.clear()
     assert cli("train", "run", recipe).code == 1
     assert functions.called == ["merged", "sft", "before", "after", "gate"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from clueplus.records.lineage import Lineage, OriginStep, Source, Step
+from clueplus.records.lineage import Lineage, OriginStep, Parent, Source, Step
 
 _SHOWN = 12
 
@@ -12,7 +12,17 @@ _SHOWN = 12
 def tree(lineage: Lineage) -> list[str]:
     """The lines of the tree. A step that several others used is drawn once; elsewhere its name stands for it."""
     steps = {step.digest: step for step in lineage.steps}
+    # What came out the same was not made again from an input that was: it still names the input's former digest.
+    steps |= {parent.digest: step for parent, step in _renewed(lineage, steps)}
     return list(_lines(lineage.last, steps, "", "", set()))
+
+
+def _renewed(lineage: Lineage, steps: Mapping[str, Step]) -> Iterator[tuple[Parent, Step]]:
+    outputs = {(step.name, step.output): step for step in lineage.steps}
+    for parent in (parent for step in lineage.steps for parent in step.parents):
+        found = outputs.get((parent.name, parent.output))
+        if parent.digest not in steps and found is not None:
+            yield parent, found
 
 
 def _lines(step: Step, steps: dict[str, Step], first: str, rest: str, seen: set[str]) -> Iterator[str]:

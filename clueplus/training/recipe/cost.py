@@ -17,8 +17,8 @@ _PASS, _STEP = 2, 6
 class Rates(NamedTuple):
     """What an hour of one device does and costs.
 
-    `peak` is in operations a second (dense bfloat16); the default is an H100's. `mfu` is the share of it that a training
-    uses. `price` is of an hour, in any currency; None leaves money out.
+    `peak` is in operations a second (dense bfloat16); the default is an H100's. `mfu` is the share of it that a
+    training uses. `price` is of an hour, in any currency; None leaves money out.
     """
 
     peak: float = 989e12

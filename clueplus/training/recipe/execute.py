@@ -7,6 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,17 +15,15 @@ from typing import Any, NamedTuple
 from clueplus.errors import ClueplusError, did_you_mean
 from clueplus.files import canonical_json, sha256, write_atomic
 from clueplus.records.lineage import LINEAGE_NAME, Parent, RecipeUse, read_lineage
-from clueplus.registry import Catalog
 from clueplus.training.digest import checkpoint_digest
 from clueplus.training.lineage.surroundings import code_of, environment
 from clueplus.training.lineage.write import base_steps, lineage_of, write_card, write_lineage
-from clueplus.training.recipe.base import Base, find_base
 from clueplus.training.recipe.blocks import BASE, MODELS, Kind, Stage
 from clueplus.training.recipe.job import Function, Job, Reporter
-from clueplus.training.recipe.outside import Surroundings
 from clueplus.training.recipe.rehearse import TINY
 from clueplus.training.recipe.spec import Recipe
-from clueplus.training.recipe.state import VERSIONS, Node, survey
+from clueplus.training.recipe.ground import stand
+from clueplus.training.recipe.state import VERSIONS, Ground, Node
 from clueplus.training.recipe.told import told_of
 from clueplus.training.recipe.work import RESULT_NAME, STAGE_NAME, StageRecord, Work
 
@@ -72,14 +71,11 @@ def run(
             raise ClueplusError(f"{recipe.name} has no stage '{name}'", fix=did_you_mean(name, recipe.stages))
     names = recipe.order() if only is None else recipe.up_to(only)
     with work.locked():
-        catalog = Catalog()
-        base = find_base(recipe, work, catalog, fetch=True)
-        around = Surroundings(recipe, work, catalog)
-        nodes = survey(recipe, work, base, around, names)
-        _refuse_missing(nodes.values())
-        runner = _Runner(recipe, work, functions, reporter, base, nodes)
-        for number, name in enumerate(names, 1):
-            runner.bring(name, number, again=name in redo)
+        ground = stand(recipe, work, fetch=True)
+        _refuse_missing(ground.survey(names).values())
+        runner = _Runner(ground, functions, reporter, len(names))
+        for name in names:
+            runner.bring(name, again=name in redo)
     return Outcome(list(runner.nodes.values()), runner.made)
 
 
@@ -96,36 +92,30 @@ def _refuse_missing(nodes: Collection[Node]) -> None:
 class _Runner:
     """Brings stages to be done, one after the other."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        work: Work,
-        functions: Mapping[Kind, Function],
-        reporter: Reporter,
-        base: Base,
-        nodes: dict[str, Node],
-    ) -> None:
-        self._recipe, self._work, self._functions, self._reporter = recipe, work, functions, reporter
-        self._base = base
-        self.nodes, self.made = nodes, list[str]()
+    def __init__(self, ground: Ground, functions: Mapping[Kind, Function], reporter: Reporter, total: int) -> None:
+        self._ground, self._functions, self._reporter, self._total = ground, functions, reporter, total
+        self._recipe, self._base = ground.recipe, ground.base
+        self.nodes: dict[str, Node] = {}
+        self.made: list[str] = []
 
-    def bring(self, name: str, number: int, *, again: bool) -> None:
-        """Makes a stage, if it is not done."""
-        node = self.nodes[name]
-        assert node.place is not None
-        if node.record is not None and self._same_inputs(node.record) and not again:
+    def bring(self, name: str, *, again: bool) -> None:
+        """Makes a stage, if it is not done; what it needs was brought before."""
+        node = self._ground.look(name, self.nodes)
+        self.nodes[name] = node
+        if node.record is not None and not again:
             self._reporter.kept(name)
             return
-        if again or node.record is not None:
+        assert node.place is not None
+        if again:
             shutil.rmtree(node.place, ignore_errors=True)
-        self._reporter.started(name, node.kind, number, len(self.nodes))
+        self._reporter.started(name, node.kind, len(self.nodes), self._total)
         started = time.monotonic()
         try:
             result = _kept_result(node) or self._call(node, node.place)
             record = self._seal(node, node.place, result, time.monotonic() - started)
         except ClueplusError as error:
             raise _told(name, error) from error
-        self.nodes[name] = Node(name, node.stage, node.digest, node.place, record, None)
+        self.nodes[name] = replace(node, record=record)
         self.made.append(name)
         self._reporter.finished(name, record.seconds, told_of(record))
 
@@ -133,7 +123,9 @@ class _Runner:
         if node.kind not in _GOES_ON:
             shutil.rmtree(out, ignore_errors=True)
         out.parent.mkdir(parents=True, exist_ok=True)
-        job = Job(node.name, node.stage, self._recipe, self._inputs(node), out, self._reporter)
+        base = self._base.folder
+        assert base is not None
+        job = Job(node.name, node.stage, self._recipe, base, self._inputs(node), out, self._reporter)
         result = self._functions[node.kind](job)
         write_atomic(out / RESULT_NAME, json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         return result
@@ -176,12 +168,6 @@ class _Runner:
         record = self.nodes[name].record
         assert record is not None
         return Parent(name=name, digest=record.digest, output=record.output)
-
-    def _same_inputs(self, record: StageRecord) -> bool:
-        """Whether what a stage was made from is what lies there now: a stage that is made again may come out new."""
-        outputs = {self._base.digest: self._base.digest}
-        outputs |= {node.digest: node.record.output for node in self.nodes.values() if node.record is not None}
-        return all(outputs.get(parent.digest) == parent.output for parent in record.inputs)
 
     def _tell(self, node: Node, out: Path, record: StageRecord) -> None:
         """Writes lineage and card."""

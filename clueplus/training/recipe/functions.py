@@ -17,20 +17,49 @@ from clueplus.training.recipe.work import RESULT_NAME
 if TYPE_CHECKING:
     from clueplus.evaluation.generate import Generation
     from clueplus.records.run import Run
+    from clueplus.training.corpora.surroundings import Surroundings
     from clueplus.training.recipe.job import Reporter
 
 VERDICT_NAME = "verdict.json"
 
 
-def corpus(job: Job) -> dict[str, Any]:
-    """Builds a corpus."""
-    from clueplus.training.corpora.build import build_corpus
-    from clueplus.training.corpora.surroundings import Surroundings
+class Corpora:
+    """Builds corpora; those of one run share what they are read against."""
 
-    block = job.stage.block
-    assert isinstance(block, CorpusStage)
-    manifest = build_corpus(block.spec(), job.out, Surroundings.here())
-    return manifest.model_dump(mode="json")
+    def __init__(self) -> None:
+        self._surroundings: Surroundings | None = None
+
+    def __call__(self, job: Job) -> dict[str, Any]:
+        """Builds one."""
+        from clueplus.data import Library
+        from clueplus.registry import Catalog
+        from clueplus.training.corpora.build import build_corpus
+        from clueplus.training.corpora.surroundings import Surroundings
+
+        if self._surroundings is None:
+            self._surroundings = Surroundings(Catalog(), Library.here(), root=Path(), tokenizer=job.base)
+        self._surroundings.note = job.reporter.note
+        self._surroundings.progress = lambda what, done: job.reporter.counted(f"of {what}", done, 0)
+        block = job.stage.block
+        assert isinstance(block, CorpusStage)
+        manifest = build_corpus(block.spec(), job.out, self._surroundings)
+        return {
+            "documents" if block.kind == "documents" else "rows": manifest.rows,
+            "tokens": manifest.tokens,
+            "sources": [
+                {
+                    "name": source.name,
+                    "read": source.read,
+                    "documents": source.kept,
+                    "tokens": source.tokens,
+                    "sha256": sha256(canonical_json(source.files)) if source.files else None,
+                }
+                for source in manifest.sources
+            ],
+            "dropped": manifest.dropped,
+            "overlaps": [overlap.model_dump(mode="json") for overlap in manifest.overlaps],
+            "unchecked": [f"{split.task} ({split.variant})" for split in manifest.unchecked],
+        }
 
 
 def expert(job: Job) -> dict[str, Any]:
@@ -173,11 +202,13 @@ def _run(folder: Path) -> Run:
         raise StoreError(f"{folder} holds no evaluation", fix="remove it, and it is made again") from error
 
 
-FUNCTIONS: Mapping[Kind, Function] = {
-    "corpus": corpus,
-    "expert": expert,
-    "merge": merge,
-    "align": align,
-    "evaluate": evaluate,
-    "gate": gate,
-}
+def stage_functions() -> Mapping[Kind, Function]:
+    """The function of each kind of stage, for one run."""
+    return {
+        "corpus": Corpora(),
+        "expert": expert,
+        "merge": merge,
+        "align": align,
+        "evaluate": evaluate,
+        "gate": gate,
+    }

@@ -39,13 +39,15 @@ class Job:
     """One stage that is to be run.
 
     Attributes:
-        inputs: the folder of each stage that it takes something from, and of `base`.
+        base: the folder of the recipe's base, whose tokenizer counts tokens.
+        inputs: the folder of each stage that it takes something from, and of `base` where it does.
         out: the folder that it fills, whole or not at all.
     """
 
     name: str
     stage: Stage
     recipe: Recipe
+    base: Path
     inputs: Mapping[str, Path]
     out: Path
     reporter: Reporter

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from clueplus.data import Library
+from clueplus.data.availability import availability
 from clueplus.errors import ClueplusError
 from clueplus.files import canonical_json, sha256
 from clueplus.registry import Catalog, TaskSpec
@@ -30,11 +33,11 @@ class Surroundings:
         recipe: whose stages are asked about.
         work: remembers digests of large files.
         catalog: of tasks.
-        test_splits: what corpora are read against, as one digest.
+        library: where their data is.
     """
 
-    def __init__(self, recipe: Recipe, work: Work, catalog: Catalog, test_splits: str = "") -> None:
-        self._recipe, self._work, self._catalog, self._test_splits = recipe, work, catalog, test_splits
+    def __init__(self, recipe: Recipe, work: Work, catalog: Catalog, library: Library) -> None:
+        self._recipe, self._work, self._catalog, self._library = recipe, work, catalog, library
 
     def of(self, block: Block) -> Outside:
         """What a stage reads from outside."""
@@ -56,6 +59,17 @@ class Surroundings:
                 raise _MissingError(f"no policy {path}. Fix: put it there, or correct the recipe")
             return {"policy": sha256(path.read_bytes())}
         return {}
+
+    @cached_property
+    def _test_splits(self) -> str:
+        """The test splits that corpora are read against: one that comes later makes them again."""
+        present = [
+            [spec.name, spec.metadata.version, name]
+            for spec in self._catalog.tasks.values()
+            for name in spec.metadata.variants
+            if availability(spec, name, self._library).present
+        ]
+        return sha256(canonical_json(present))
 
     def _source(self, source: Source) -> str:
         if source.derived is not None:
@@ -115,8 +129,3 @@ def _task(spec: TaskSpec, block: EvaluateStage) -> str:
     sample = spec.path.with_name("sample.jsonl") if block.variant == "sample" else None
     data = [source.sha256 for source in variant.sources] or [sha256(sample.read_bytes()) if sample else "imported"]
     return sha256(canonical_json([spec.metadata.version, spec.metadata.scoring, *data]))
-
-
-def surroundings(recipe: Recipe, work: Work, catalog: Catalog) -> Surroundings:
-    """What lies around a recipe on this machine."""
-    return Surroundings(recipe, work, catalog)

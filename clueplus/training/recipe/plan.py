@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clueplus.registry import Catalog
-from clueplus.training.recipe.base import Base, find_base
+from clueplus.training.recipe.base import Base
 from clueplus.training.recipe.blocks import MODELS, Kind
 from clueplus.training.recipe.cost import Estimate, Rates, corpus_tokens, estimate
-from clueplus.training.recipe.outside import surroundings
+from clueplus.training.recipe.ground import stand
 from clueplus.training.recipe.spec import Recipe
-from clueplus.training.recipe.state import Node, State, survey
+from clueplus.training.recipe.state import Node, State
 from clueplus.training.recipe.told import told_of
 from clueplus.training.recipe.work import Work
 
@@ -72,11 +71,10 @@ def make_plan(recipe: Recipe, work: Work, rates: Rates) -> Plan:
     Raises:
         ClueplusError: the base or a task has a name that nobody knows.
     """
-    catalog = Catalog()
-    base = find_base(recipe, work, catalog)
-    nodes = survey(recipe, work, base, surroundings(recipe, work, catalog), recipe.order())
-    stages = [_planned(recipe, nodes, node, base, rates) for node in nodes.values()]
-    return Plan(recipe, base, stages, rates)
+    ground = stand(recipe, work)
+    nodes = ground.survey(recipe.order())
+    stages = [_planned(recipe, nodes, node, ground.base, rates) for node in nodes.values()]
+    return Plan(recipe, ground.base, stages, rates)
 
 
 def _planned(recipe: Recipe, nodes: dict[str, Node], node: Node, base: Base, rates: Rates) -> Planned:

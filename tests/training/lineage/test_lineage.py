@@ -65,7 +65,7 @@ def test_a_checkpoint_is_known_by_its_files(made: dict[str, Path]) -> None:
     check_lineage(made["sft"], lineage)
     weights = made["sft"] / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
-    with pytest.raises(DataError, match="tells of another checkpoint: model.safetensors is not its file"):
+    with pytest.raises(DataError, match=r"tells of another checkpoint: model\.safetensors is not its file"):
         check_lineage(made["sft"], lineage)
     with pytest.raises(DataError, match="contradict each other"):
         check_lineage(made["sft"], lineage.model_copy(update={"files": {}}))
@@ -113,7 +113,7 @@ def test_in_short_it_names_steps_sources_and_licences(made: dict[str, Path]) -> 
 
 
 def test_what_is_no_lineage_is_refused(made: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no lineage.json. Fix: give the folder of a checkpoint"):
+    with pytest.raises(DataError, match=r"has no lineage\.json\. Fix: give the folder of a checkpoint"):
         read_lineage(tmp_path)
     path = made["sft"] / "lineage.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 2}))

@@ -146,4 +146,4 @@ class Heard:
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    yield Heard()
+    return Heard()

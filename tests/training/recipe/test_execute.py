@@ -152,7 +152,7 @@ def test_an_evaluation_that_was_cut_short_goes_on_with_its_answers(go: Go, funct
 def test_only_makes_a_stage_and_what_it_needs(go: Go, functions: Functions) -> None:
     go(only="merged")
     assert functions.called == ["notes", "expert", "merged"]
-    with pytest.raises(ClueplusError, match="small has no stage 'merge'. Fix: did you mean merged"):
+    with pytest.raises(ClueplusError, match=r"small has no stage 'merge'\. Fix: did you mean merged"):
         go(only="merge")
 
 

@@ -127,12 +127,12 @@ stages:
 
 def test_a_rehearsal_that_spoils_a_stage_is_refused(write: Write) -> None:
     recipe = write(("stages:\n", "rehearsal: {stages: {sft: {method: sff}}}\nstages:\n"))
-    with pytest.raises(ClueplusError, match="in a rehearsal, stages.sft.align.method: Input should be"):
+    with pytest.raises(ClueplusError, match=r"in a rehearsal, stages\.sft\.align\.method: Input should be"):
         rehearsed(recipe)
 
 
 def test_an_unknown_recipe_names_the_one_that_was_meant() -> None:
-    with pytest.raises(ClueplusError, match="unknown recipe 'medifi'. Fix: did you mean mediphi"):
+    with pytest.raises(ClueplusError, match=r"unknown recipe 'medifi'\. Fix: did you mean mediphi"):
         read_recipe("medifi")
     with pytest.raises(ClueplusError, match=r"here/mine.yaml: no such file"):
         read_recipe("here/mine.yaml")
