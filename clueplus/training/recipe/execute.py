@@ -19,10 +19,10 @@ from clueplus.training.digest import checkpoint_digest
 from clueplus.training.lineage.surroundings import code_of, environment
 from clueplus.training.lineage.write import base_steps, lineage_of, write_card, write_lineage
 from clueplus.training.recipe.blocks import BASE, MODELS, Kind, Stage
+from clueplus.training.recipe.ground import stand
 from clueplus.training.recipe.job import Function, Job, Reporter
 from clueplus.training.recipe.rehearse import TINY
 from clueplus.training.recipe.spec import Recipe
-from clueplus.training.recipe.ground import stand
 from clueplus.training.recipe.state import VERSIONS, Ground, Node
 from clueplus.training.recipe.told import told_of
 from clueplus.training.recipe.work import RESULT_NAME, STAGE_NAME, StageRecord, Work
@@ -76,6 +76,7 @@ def run(
         runner = _Runner(ground, functions, reporter, len(names))
         for name in names:
             runner.bring(name, again=name in redo)
+        runner.renew()
     return Outcome(list(runner.nodes.values()), runner.made)
 
 
@@ -117,6 +118,8 @@ class _Runner:
             raise _told(name, error) from error
         self.nodes[name] = replace(node, record=record)
         self.made.append(name)
+        if node.stage.evaluate is not None:
+            self._tell_scores(node.stage.evaluate.model)
         self._reporter.finished(name, record.seconds, told_of(record))
 
     def _call(self, node: Node, out: Path) -> dict[str, Any]:
@@ -157,9 +160,15 @@ class _Runner:
         if node.kind in MODELS:
             self._tell(node, out, record)
         write_atomic(out / STAGE_NAME, record.model_dump_json(indent=2) + "\n")
-        if node.stage.evaluate is not None:
-            self._tell_scores(node.stage.evaluate.model, record)
         return record
+
+    def renew(self) -> None:
+        """Tells anew where checkpoints come from that were kept although something before them was made again."""
+        for name, node in self.nodes.items():
+            behind = set(self._recipe.up_to(name)) & set(self.made)
+            if node.kind in MODELS and name not in self.made and behind and node.place and node.record:
+                self._tell(node, node.place, node.record)
+                self._tell_scores(name)
 
     def _parent(self, name: str) -> Parent:
         if name == BASE:
@@ -182,17 +191,18 @@ class _Runner:
         step, before = base_steps(self._base.name, self._base.digest, self._base.folder)
         write_lineage(out, lineage_of(out, use, step, before, made))
 
-    def _tell_scores(self, model: str, record: StageRecord) -> None:
+    def _tell_scores(self, model: str) -> None:
         """The card of a model that was made here gets the scores of all its evaluations."""
         node = self.nodes.get(model)
         if node is None or node.place is None or not (node.place / LINEAGE_NAME).is_file():
             return
-        others = [
+        scores = [
             one.record
             for one in self.nodes.values()
-            if one.stage.evaluate and one.stage.evaluate.model == model and one.record and one.name != record.stage
+            if one.stage.evaluate and one.stage.evaluate.model == model and one.record
         ]
-        write_card(node.place, read_lineage(node.place), [*others, record])
+        if scores:
+            write_card(node.place, read_lineage(node.place), scores)
 
 
 def _kept_result(node: Node) -> dict[str, Any] | None:

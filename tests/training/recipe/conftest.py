@@ -38,6 +38,7 @@ stages:
   gate:
     gate: {baseline: before, candidate: after}
 """
+READ = ("documents.jsonl", "rows.jsonl", "config.json", "model.safetensors")
 ORDER = ["notes", "rows", "expert", "merged", "sft", "before", "after", "gate"]
 
 
@@ -93,13 +94,7 @@ class Functions:
         self.called.append(job.name)
         if job.name == self.fail:
             raise ClueplusError("the disk is full", fix="free some space")
-        read = sorted(
-            sha256(file.read_bytes())
-            for folder in job.inputs.values()
-            for file in folder.iterdir()
-            if file.suffix in (".jsonl", ".safetensors")
-        )
-        value = int(sha256(self.salt + job.stage.kind + "".join(read))[:4], 16)
+        value = int(sha256(self.salt + job.stage.kind + _told(job))[:4], 16)
         if job.stage.kind == "corpus":
             job.out.mkdir()
             name = "documents.jsonl" if job.stage.corpus.kind == "documents" else "rows.jsonl"
@@ -115,6 +110,18 @@ class Functions:
         write_checkpoint(job.out, value)
         losses = {"phase1_first": 2.0, "phase1_last": 1.0}
         return {"steps": 2, "tokens": 10, "losses": losses, "facts": {"folder": str(job.out), "device": "cpu"}}
+
+
+def _told(job: Job) -> str:
+    """Everything that a stage of this kind is told, and what it reads."""
+    spec: Any = job.stage.block.spec()
+    texts = [str(spec) if isinstance(spec, dict) else spec.model_dump_json(exclude={"sources"})]
+    for source in getattr(spec, "sources", ()):
+        texts.append(Path(source.path).read_text())
+    for folder in job.inputs.values():
+        wanted = [file for file in folder.iterdir() if file.name in READ]
+        texts += [sha256(file.read_bytes()) for file in sorted(wanted)]
+    return "".join(texts)
 
 
 @pytest.fixture

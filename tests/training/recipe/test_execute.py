@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from clueplus.errors import ClueplusError, StoreError
+from clueplus.records.lineage import read_lineage
+from clueplus.training.lineage.draw import tree
 from clueplus.training.recipe import state
 from clueplus.training.recipe.execute import Outcome, run
 from clueplus.training.recipe.spec import Recipe
@@ -57,6 +59,7 @@ def test_an_output_is_named_by_its_stage_and_digest(go: Go, place: Path) -> None
         ("training: {steps: 2}", "training: {steps: 3}", ["sft", "after", "gate"]),
         ("model: base, tasks: [mednli]", "model: base, tasks: [icd10cm]", ["before", "gate"]),
         ("stages:\n", "seed: 5\nstages:\n", ["notes", "rows", "expert", "merged", "sft", "after", "gate"]),
+        ("licence: CC0-1.0", "licence: CC-BY-4.0", ["notes"]),
         ("description: Every kind", "description: One kind", []),
         ("method: dapt, phases: [{steps: 2}]", "phases: [{steps: 2, batch: 512}], method: dapt", []),
     ],
@@ -97,13 +100,30 @@ def test_another_base_changes_everything_that_starts_from_it(go: Go, functions: 
     assert functions.called == ["expert", "merged", "sft", "before", "after", "gate"]
 
 
-def test_another_version_of_a_kinds_code_makes_that_kind_again(
+def test_another_version_of_a_kinds_code_makes_that_kind_again_and_what_follows_if_it_came_out_new(
     go: Go, functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go()
     monkeypatch.setitem(state.VERSIONS, "merge", state.VERSIONS["merge"] + 1)
     go()
+    assert functions.called == ["merged"]
+    monkeypatch.setitem(state.VERSIONS, "merge", state.VERSIONS["merge"] + 1)
+    functions.salt = "other"
+    go()
     assert functions.called == ["merged", "sft", "after", "gate"]
+
+
+def test_a_corrected_licence_reaches_the_lineage_of_what_is_kept(go: Go, functions: Functions) -> None:
+    go()
+    outcome = go(("licence: CC0-1.0", "licence: CC-BY-4.0"))
+    assert functions.called == ["notes"]
+    sft = next(node.place for node in outcome.nodes if node.name == "sft")
+    sources = [source.licence for step in read_lineage(sft).steps for source in step.sources]
+    assert sources == ["CC-BY-4.0", "Apache-2.0"]
+    card = (sft / "README.md").read_text()
+    assert "CC-BY-4.0" in card
+    assert "| mednli | 25.0 |" in card, "and its scores stay"
+    assert any("notes  corpus" in line for line in tree(read_lineage(sft)))
 
 
 def test_a_stage_that_fails_ends_the_run_and_keeps_what_is_finished(go: Go, functions: Functions) -> None:
