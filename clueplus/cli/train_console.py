@@ -34,6 +34,7 @@ class TrainReporter:
         self._console = Console(stderr=True)
         self._bar: Progress | None = None
         self._stage = ""
+        self._noted: set[str] = set()
 
     def __enter__(self) -> TrainReporter:
         return self
@@ -44,7 +45,10 @@ class TrainReporter:
             self._say(f"[yellow]stopped[/] in {self._stage}; what is finished is kept: the same command goes on there")
 
     def note(self, text: str) -> None:
-        """One line worth knowing."""
+        """One line worth knowing, once: seven corpora miss the same test splits."""
+        if text in self._noted:
+            return
+        self._noted.add(text)
         self._say(f"[yellow]note[/] {escape(text)}")
 
     def kept(self, name: str) -> None:
