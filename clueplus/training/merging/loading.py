@@ -1,14 +1,15 @@
-"""The tensors of one name from all checkpoints, read ahead while the ones before are merged."""
+"""The tensors of one name from all checkpoints, read ahead while the ones before are merged, or held in memory."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from clueplus.errors import DataError
-from clueplus.training.merging.checkpoint import Checkpoint
+from clueplus.training.merging.buffers import Buffers
+from clueplus.training.merging.checkpoint import DTYPES, Checkpoint
 from clueplus.training.merging.plan import Plan, read_ahead
 
 if TYPE_CHECKING:
@@ -18,40 +19,52 @@ _READERS = 4
 
 
 class Stored(NamedTuple):
-    """A tensor as it is stored, on the device of the merge, and the sha256 of its bytes."""
+    """A tensor as it is stored, on the device of the merge, the sha256 of its bytes, and the memory that was lent."""
 
     tensor: Tensor
     sha256: str
+    buffer: Tensor | None = None
 
 
-def load(checkpoint: Checkpoint, name: str, device: str) -> Stored:
-    """Reads a tensor.
+def load(checkpoint: Checkpoint, name: str, device: str, buffers: Buffers) -> Stored:
+    """Reads a tensor; its bytes are hashed and checked while they are in the processor's cache.
 
     Raises:
         DataError: it can't be read, or holds values that are infinite or no numbers.
     """
     import torch
 
-    tensor = checkpoint.read(name)
-    digest = hashlib.sha256(memoryview(tensor.reshape(-1).view(torch.uint8).numpy())).hexdigest()
+    entry = checkpoint.entries[name]
+    dtype = getattr(torch, DTYPES[entry.dtype][0])
+    buffer = buffers.take(entry.stop - entry.start)
+    memory = buffer[: entry.stop - entry.start]
+    digest = hashlib.sha256()
+    for piece in checkpoint.read(name, memory):
+        digest.update(memoryview(piece.numpy()))
+        if not all(map(torch.isfinite, torch.aminmax(piece.view(dtype)))):
+            raise DataError(
+                f"{name} of {checkpoint.name} holds values that are infinite or no numbers",
+                fix="look at how that checkpoint was trained or saved",
+            )
+    tensor = memory.view(dtype).reshape(entry.shape)
+    if device == "cpu":
+        return Stored(tensor, digest.hexdigest(), buffer)
     moved = tensor.to(device)
-    # A sum is finite only where every addend is; fp32 has room for the sum of any weights that work.
-    if not torch.isfinite(moved.sum(dtype=torch.float32)):
-        raise DataError(
-            f"{name} of {checkpoint.name} holds values that are infinite or no numbers",
-            fix="look at how that checkpoint was trained or saved",
-        )
-    return Stored(moved, digest)
+    buffers.give(buffer)
+    return Stored(moved, digest.hexdigest())
 
 
-def stream(plan: Plan, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Stored]]]:
-    """Each name with its tensors by checkpoint; the next ones are read while the caller works, where they are small."""
+def stream(plan: Plan, checkpoints: Sequence[Checkpoint]) -> Iterator[tuple[str, Mapping[str, Stored]]]:
+    """Each name with its tensors by checkpoint, in the order of the plan; they are gone when the next is asked for.
+
+    The next ones are read while the caller works, where they are small.
+    """
+    names, most, buffers = [slot.name for slot in plan.slots], read_ahead(plan), Buffers()
     sizes = {slot.name: plan.loaded(slot) for slot in plan.slots}
-    most = read_ahead(plan)
-    with ThreadPoolExecutor(min(_READERS, len(plan.checkpoints)), "merge-read") as pool:
+    with ThreadPoolExecutor(min(_READERS, len(checkpoints)), "merge-read") as pool:
 
         def ask(name: str) -> dict[str, Future[Stored]]:
-            return {one.name: pool.submit(load, one, name, plan.config.device) for one in plan.checkpoints}
+            return {one.name: pool.submit(load, one, name, plan.config.device, buffers) for one in checkpoints}
 
         asked: dict[str, Future[Stored]] | None = None
         try:
@@ -61,6 +74,9 @@ def stream(plan: Plan, names: Sequence[str]) -> Iterator[tuple[str, dict[str, St
                 following = names[at + 1] if at + 1 < len(names) else None
                 asked = ask(following) if following is not None and sizes[following] <= most else None
                 yield name, found
+                for one in found.values():
+                    if one.buffer is not None:
+                        buffers.give(one.buffer)
                 found.clear()  # before the next ones are read, or two embedding matrices of every model are in memory
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

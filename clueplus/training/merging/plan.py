@@ -70,7 +70,8 @@ class Plan:
     @property
     def memory(self) -> int:
         """About the most bytes that the merge holds at a time."""
-        return _FIXED_MEMORY + max(self.loaded(slot) for slot in self.slots) + read_ahead(self)
+        written = max(slot.size for slot in self.slots)
+        return _FIXED_MEMORY + max(self.loaded(slot) for slot in self.slots) + read_ahead(self) + written
 
     def loaded(self, slot: Slot) -> int:
         """The bytes of one tensor in all models and merged."""

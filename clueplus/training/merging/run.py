@@ -48,16 +48,12 @@ def merge(plan: Plan, out: Path, progress: Progress = lambda done, total: None) 
     check_place(out, plan.output_bytes)
     started = time.monotonic()
     with new_folder(out) as folder:
-        writer = ShardWriter(folder, plan.shards)
         merging = _Merging(plan)
-        try:
+        with ShardWriter(folder, plan.shards) as writer:
             for done, (slot, merged) in enumerate(merging.tensors(), 1):
-                writer.write(slot.name, merged.tensor.cpu())
-                merging.record(slot, merged, writer.digests[slot.name])
+                merging.record(slot, merged, writer.write(slot.name, merged.tensor.cpu()))
                 progress(done, len(plan.slots))
             writer.finish()
-        finally:
-            writer.close()
         for name, content in plan.files.items():
             write_synced(folder / name, content)
         report = merging.report(time.monotonic() - started)
@@ -88,7 +84,7 @@ class _Merging:
     def tensors(self) -> Any:
         """Each slot and its merged tensor."""
         slots = {slot.name: slot for slot in self._plan.slots}
-        for name, stored in stream(self._plan, list(slots)):
+        for name, stored in stream(self._plan, self._plan.checkpoints):
             for model, one in stored.items():
                 entry = self._checkpoint(model).entries[name]
                 self._inputs[model][name] = (entry.dtype, entry.shape, one.sha256)
@@ -112,11 +108,8 @@ class _Merging:
             merged = METHODS[plan.config.merge_method](operands)
         except DirectionError as error:
             raise ClueplusError(f"{name}: {error}", fix="merge with linear, or leave that model out") from error
-        if not torch.isfinite(merged.tensor.sum(dtype=torch.float32)):
-            raise ClueplusError(
-                f"{name}: merged values do not fit {DTYPES[slot.dtype][0]}",
-                fix="dtype: bfloat16 or float32, or less weight",
-            )
+        except OverflowError as error:
+            raise ClueplusError(f"{name}: {error}", fix="dtype: bfloat16 or float32, or less weight") from error
         if merged.kept:  # back in the order of the configuration
             merged.kept = [merged.kept[order.index(number)] for number in range(len(order))]
         return merged

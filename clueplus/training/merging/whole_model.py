@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from clueplus.errors import ClueplusError
-from clueplus.training.merging.loading import load
+from clueplus.training.merging.loading import stream
 from clueplus.training.merging.methods.trim import magnitudes, sample_magnitudes
 from clueplus.training.merging.operands import Expert, Operands
 from clueplus.training.merging.plan import Plan
@@ -43,11 +43,10 @@ class WholeModelCuts:
 
         def operands() -> Iterator[tuple[str, Operands]]:
             assert plan.base is not None, "as above"
-            for slot in plan.slots:
-                base, expert = (
-                    load(one, slot.name, plan.config.device).tensor for one in (plan.base, plan.experts[number])
-                )
-                yield slot.name, Operands(base, [Expert(expert)], base.dtype)
+            expert = plan.experts[number]
+            for name, stored in stream(plan, [plan.base, expert]):
+                base = stored[plan.base.name].tensor
+                yield name, Operands(base, [Expert(stored[expert.name].tensor)], base.dtype)
 
         def parts() -> Iterator[Tensor]:
             for _, one in operands():

@@ -175,7 +175,7 @@ def test_a_full_disk_leaves_nothing(models, configure, monkeypatch):
     def full(self, name, tensor):
         if name == "model.layers.1.mlp.up_proj.weight":
             raise OSError(errno.ENOSPC, "No space left on device")
-        write_tensor(self, name, tensor)
+        return write_tensor(self, name, tensor)
 
     write_tensor = ShardWriter.write
     monkeypatch.setattr(ShardWriter, "write", full)
