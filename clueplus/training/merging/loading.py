@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from clueplus.errors import DataError
+from clueplus.errors import ClueplusError, DataError
 from clueplus.training.merging.buffers import Buffers
 from clueplus.training.merging.checkpoint import DTYPES, Checkpoint
 from clueplus.training.merging.plan import Plan, read_ahead
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _READERS = 4
+Tensors = Iterator[tuple[str, Mapping[str, "Stored"]]]
+# Where a merge takes its tensors from: those of some checkpoints of a plan, in the order of the plan.
+Source = Callable[[Plan, Sequence[Checkpoint]], Tensors]
 
 
 class Stored(NamedTuple):
@@ -54,7 +60,24 @@ def load(checkpoint: Checkpoint, name: str, device: str, buffers: Buffers) -> St
     return Stored(moved, digest.hexdigest())
 
 
-def stream(plan: Plan, checkpoints: Sequence[Checkpoint]) -> Iterator[tuple[str, Mapping[str, Stored]]]:
+@contextmanager
+def enough_memory(plan: Plan) -> Iterator[None]:
+    """Tells a user where an accelerator's memory does not do.
+
+    Raises:
+        ClueplusError: so it is.
+    """
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ClueplusError(
+            f"{plan.config.path}: device: {plan.config.device} has not enough memory for this merge", fix="device: cpu"
+        ) from error
+
+
+def stream(plan: Plan, checkpoints: Sequence[Checkpoint]) -> Tensors:
     """Each name with its tensors by checkpoint, in the order of the plan; they are gone when the next is asked for.
 
     The next ones are read while the caller works, where they are small.
@@ -80,3 +103,36 @@ def stream(plan: Plan, checkpoints: Sequence[Checkpoint]) -> Iterator[tuple[str,
                 found.clear()  # before the next ones are read, or two embedding matrices of every model are in memory
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Resident:
+    """The tensors of a plan's checkpoints, held on its device: a search merges them again and again without a disk.
+
+    Raises:
+        DataError: a tensor can't be read or holds no finite numbers.
+        ClueplusError: they do not fit the device.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._device = plan.config.device
+        self._held: dict[Path, dict[str, Stored]] = {}
+        buffers = Buffers()  # on the CPU each is kept; for an accelerator they carry one tensor after the other
+        with ThreadPoolExecutor(_READERS, "merge-read") as pool, enough_memory(plan):
+            for one in plan.checkpoints:
+                loaded = pool.map(partial(load, one, device=self._device, buffers=buffers), one.entries)
+                self._held[one.folder] = dict(zip(one.entries, loaded, strict=True))
+
+    def stream(self, plan: Plan, checkpoints: Sequence[Checkpoint]) -> Tensors:
+        """A `Source`.
+
+        Raises:
+            ClueplusError: the plan has another device, or a checkpoint that is not held.
+        """
+        absent = [one.name for one in checkpoints if one.folder not in self._held]
+        if absent or plan.config.device != self._device:
+            raise ClueplusError(
+                f"{plan.config.path}: {', '.join(absent) or 'another device'} is not what was loaded on {self._device}",
+                fix="merge the models that were loaded, on the device that holds them",
+            )
+        for slot in plan.slots:
+            yield slot.name, {one.name: self._held[one.folder][slot.name] for one in checkpoints}
