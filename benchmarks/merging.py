@@ -8,8 +8,9 @@ of 32,064), in bf16, sharded by layer; experts are the base plus noise of 2% of 
 billion parameters and 1.75 GB a model. They are written before, so that both tools read from the page cache where it
 is large enough, and removed afterwards.
 
-Seconds are wall time of the merge without imports; megabytes are the peak resident memory of the whole process, as the
-system tells it when the process ends. --peer is an interpreter that has mergekit; without it the peer's columns stay
+Seconds are wall time of the merge without imports, and the processor time of all its threads, which other work on the
+machine changes less; megabytes are the peak resident memory of the whole process, as the system tells it when the
+process ends. --peer is an interpreter that has mergekit; without it the peer's columns stay
 empty. Both write the merged model in bf16; ours also measures and digests every tensor.
 """
 
@@ -34,15 +35,16 @@ METHODS = {
     "ties": {"weight": 0.2, "density": 0.5},
     "breadcrumbs_ties": {"weight": 0.2, "density": 0.8, "gamma": 0.1},
 }
+MEASURES = ("seconds", "processor_seconds", "megabytes")
 OURS = """
 import sys, time, torch
 from pathlib import Path
 from clueplus.training.merging.config import read_config
 from clueplus.training.merging.plan import make_plan
 from clueplus.training.merging.run import merge
-start = time.perf_counter()
+start = time.perf_counter(), time.process_time()
 merge(make_plan(read_config(Path(sys.argv[1]))), Path(sys.argv[2]))
-print("seconds", time.perf_counter() - start)
+print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 """
 PEER = """
 import sys, time, yaml
@@ -50,9 +52,9 @@ from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
 from mergekit.options import MergeOptions
 content = yaml.safe_load(open(sys.argv[1]))
-start = time.perf_counter()
+start = time.perf_counter(), time.process_time()
 run_merge(MergeConfiguration.model_validate(content), sys.argv[2], MergeOptions(quiet=True, lazy_unpickle=True))
-print("seconds", time.perf_counter() - start)
+print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 """
 
 
@@ -117,8 +119,8 @@ def write_models(folder: Path, arguments: argparse.Namespace) -> int:
     return count
 
 
-def measure(python: str, code: str, config: Path, out: Path) -> tuple[float, float]:
-    """Seconds of the merge and peak megabytes of its process."""
+def measure(python: str, code: str, config: Path, out: Path) -> tuple[float, float, float]:
+    """Seconds and processor seconds of the merge, and peak megabytes of its process."""
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
@@ -132,7 +134,8 @@ def measure(python: str, code: str, config: Path, out: Path) -> tuple[float, flo
             log.seek(0)
             raise SystemExit(log.read()[-2000:])
     shutil.rmtree(out)
-    return float(text.split("seconds")[-1]), usage.ru_maxrss / 1024
+    seconds, processor = map(float, text.split("seconds")[-1].split())
+    return seconds, processor, usage.ru_maxrss / 1024
 
 
 def benchmark(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -148,21 +151,28 @@ def benchmark(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         } | ({} if method == "linear" else {"base_model": str(folder / "base")})
         config = folder / f"{method}.yaml"
         config.write_text(yaml.safe_dump(content))
-        seconds, megabytes = measure(sys.executable, OURS, config, folder / "ours")
-        row: dict[str, Any] = {"method": method, "seconds": seconds, "megabytes": megabytes}
+        row: dict[str, Any] = {"method": method, "load": os.getloadavg()[0]}
+        row |= zip(MEASURES, measure(sys.executable, OURS, config, folder / "ours"), strict=True)
         if arguments.peer:
-            row["peer_seconds"], row["peer_megabytes"] = measure(arguments.peer, PEER, config, folder / "peer")
+            row["peer_load"] = os.getloadavg()[0]
+            found = measure(arguments.peer, PEER, config, folder / "peer")
+            row |= zip((f"peer_{name}" for name in MEASURES), found, strict=True)
         results.append(row)
         print_row(row, sys.stderr if arguments.json else sys.stdout)
     return {"parameters": count, "experts": arguments.experts, "cores": os.cpu_count(), "results": results}
 
 
 def print_row(row: dict[str, Any], to: Any) -> None:
-    line = f"{row['method']:18} {row['seconds']:8.1f} s {row['megabytes']:8.0f} MB"
+    line = f"{row['method']:18} {_figures(row, '')}"
     if "peer_seconds" in row:
-        line += f"  mergekit {row['peer_seconds']:8.1f} s {row['peer_megabytes']:8.0f} MB"
-        line += f"  {row['peer_seconds'] / row['seconds']:5.1f}x"
+        line += f"  mergekit {_figures(row, 'peer_')}  {row['peer_seconds'] / row['seconds']:5.1f}x"
+        line += f" ({row['peer_processor_seconds'] / row['processor_seconds']:.1f}x processor)"
     print(line, file=to, flush=True)
+
+
+def _figures(row: dict[str, Any], side: str) -> str:
+    seconds, processor, megabytes = (row[side + name] for name in MEASURES)
+    return f"{seconds:7.1f} s {processor:7.1f} s processor {megabytes:7.0f} MB (load {row[side + 'load']:.1f})"
 
 
 def main() -> int:

@@ -90,7 +90,7 @@ def _show(report: MergeReport, out: Path) -> None:
         ("delta survival", "survival"),
     ):
         value = getattr(summary, name)
-        typer.echo(f"  {label}: {summary.reasons[name]}" if value is None else f"  {label}, median: {value:.4f}")
+        typer.echo(f"  {label}: {summary.reasons[name]}" if value is None else f"  {label}, median: {value:.6g}")
     typer.echo(f"  weights: sha256 {report.weights}")
     typer.echo(f"checkpoint: {out}")
 

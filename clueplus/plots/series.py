@@ -12,10 +12,14 @@ _LEFT, _RIGHT = 56, 632
 
 
 class Series(NamedTuple):
-    """One measure; None where a thing has no value."""
+    """One measure; None where a thing has no value.
+
+    `limits` are the ends of its axis, at which values beyond them stand; None takes the least and the largest value.
+    """
 
     label: str
     values: Sequence[float | None]
+    limits: tuple[float, float] | None = None
 
 
 def series_plot(names: Sequence[str], series: Sequence[Series], *, title: str) -> str:
@@ -52,7 +56,7 @@ def _words(names: Sequence[str], one: Series) -> str:
 
 def _panel(names: Sequence[str], one: Series, top: int) -> list[str]:
     known = [value for value in one.values if value is not None]
-    low, high = min(known), max(known)
+    low, high = one.limits or (min(known), max(known))
     step = (_RIGHT - _LEFT) / max(1, len(names) - 1)
     parts = [f'<text x="0" y="{top - 6}">{_text(one.label)}</text>']
     for place, value in ((top + 6, high), (top + _PANEL - 6, low)):
@@ -62,7 +66,7 @@ def _panel(names: Sequence[str], one: Series, top: int) -> list[str]:
         )
     for at, (name, number) in enumerate(zip(names, one.values, strict=True)):
         if number is not None:
-            share = (high - number) / (high - low) if high > low else 0.0
+            share = min(1.0, max(0.0, (high - number) / (high - low))) if high > low else 0.0
             x, y = _LEFT + at * step, top + 6 + share * (_PANEL - 12)
             parts.append(
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="#0072b2">'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,8 @@ INDEX = "model.safetensors.index.json"
 # The names of the floating types that can be merged, in safetensors and in torch, with bytes an entry.
 DTYPES = {"F32": ("float32", 4), "F16": ("float16", 2), "BF16": ("bfloat16", 2)}
 _LONGEST_HEADER = 100_000_000
+# Bytes that are read at a time: what is done with them then finds them in the processor's cache.
+_PIECE = 1 << 20
 
 
 class Entry(NamedTuple):
@@ -72,28 +75,26 @@ class Checkpoint:
         """How many layers its config tells; 1 where it tells none."""
         return int(self.config.get("num_hidden_layers") or self.config.get("n_layer") or 1)
 
-    def read(self, tensor: str) -> Tensor:
-        """A tensor as it is stored.
+    def read(self, tensor: str, memory: Tensor) -> Iterator[Tensor]:
+        """Fills `memory`, flat bytes of the tensor's size, and yields each piece of it when it is there.
 
         Raises:
             DataError: the file ends early or can't be read.
         """
-        import torch
-
         entry = self.entries[tensor]
-        raw = torch.empty(entry.stop - entry.start, dtype=torch.uint8)
         try:
             with entry.file.open("rb", buffering=0) as file:
                 file.seek(entry.start)
-                view, done = memoryview(raw.numpy()), 0
-                while done < len(view):
-                    got = file.readinto(view[done:])
-                    if not got:
-                        raise DataError(f"{entry.file} ends in the middle of {tensor}", fix="copy it again")
-                    done += got
+                for piece in memory.split(_PIECE) if memory.numel() else ():
+                    view, done = memoryview(piece.numpy()), 0
+                    while done < len(view):
+                        got = file.readinto(view[done:])
+                        if not got:
+                            raise DataError(f"{entry.file} ends in the middle of {tensor}", fix="copy it again")
+                        done += got
+                    yield piece
         except OSError as error:
             raise DataError(f"can't read {entry.file}: {os.strerror(error.errno or 0)}", fix="copy it again") from error
-        return raw.view(getattr(torch, DTYPES[entry.dtype][0])).reshape(entry.shape)
 
 
 def weight_files(folder: Path, name: str) -> list[Path]:

@@ -18,6 +18,11 @@ _SAME = (
     "hidden_act",
     "tie_word_embeddings",
 )
+# Weights learned under another value of these still fit, and mean something else; the leading model's is carried.
+_TOLD = (
+    *("rope_theta", "rope_scaling", "rope_parameters", "partial_rotary_factor", "sliding_window"),
+    *("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "max_position_embeddings"),
+)
 _VOCABULARY = ("embed", "lm_head", "wte")
 
 
@@ -54,6 +59,16 @@ def _check_config(first: Checkpoint, other: Checkpoint) -> None:
                 f"{key} is {_plain(ours)} in {first.name} and {_plain(theirs)} in {other.name}",
                 fix="merge checkpoints of one architecture and size",
             )
+
+
+def config_notes(leading: Checkpoint, others: Iterable[Checkpoint]) -> list[str]:
+    """Notes about settings of a network that differ from those that are carried."""
+    return [
+        f"{key} of {other.name} differs from that of {leading.name}, which is carried"
+        for other in others
+        for key in _TOLD
+        if leading.config.get(key) != other.config.get(key)
+    ]
 
 
 def _check_names(first: Checkpoint, other: Checkpoint) -> None:

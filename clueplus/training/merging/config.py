@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from clueplus.errors import ClueplusError, did_you_mean
@@ -83,61 +83,83 @@ class MergeConfig(_Strict):
     path: Path
 
     @property
+    def listed(self) -> list[ModelEntry]:
+        """All models of the configuration, of whichever form."""
+        sources = self.slices[0].sources if self.slices else []
+        return self.models or [ModelEntry(model=one.model, parameters=one.parameters) for one in sources]
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """The parameters that apply where a model has none of its own."""
+        return {**self.parameters, **self.slices[0].parameters} if self.slices else self.parameters
+
+    @property
     def experts(self) -> list[ModelEntry]:
         """The models that are merged; for methods that work on differences, and for slerp, without the base."""
         if self.merge_method == "linear":
-            return self.models
-        return [entry for entry in self.models if entry.model != self.base_model]
+            return self.listed
+        return [entry for entry in self.listed if entry.model != self.base_model]
 
     @property
     def tokenizer_from(self) -> str:
         """The model whose tokenizer is carried, or "base"."""
         return self.tokenizer.source if self.tokenizer else self.tokenizer_source or "base"
 
+    @model_validator(mode="after")
+    def _is_possible(self) -> MergeConfig:
+        """Refuses what no merge can do, so that whoever has a configuration has one that is checked."""
+        if self.merge_method not in RULES:
+            raise ClueplusError(
+                f"{self.path}: unknown merge_method '{self.merge_method}'", fix=did_you_mean(self.merge_method, RULES)
+            )
+        _check_slices(self)
+        _check_models(self)
+        _check_parameters(self)
+        return self
+
 
 def read_config(path: Path) -> MergeConfig:
-    """Reads and checks a configuration.
+    """Reads and checks a configuration file.
 
     Raises:
         ClueplusError: it can't be read, has an unknown key, method or parameter, or lacks what the method needs.
     """
-    return checked(read_yaml(path, MergeConfig))
+    return read_yaml(path, MergeConfig)
 
 
-def checked(config: MergeConfig) -> MergeConfig:
-    """The configuration with mergekit's slices as models, if its method, parameters and models go together.
+def config_from(content: Mapping[str, Any], place: str) -> MergeConfig:
+    """Checks a configuration that stands in another file.
+
+    Args:
+        content: the keys of a configuration.
+        place: where it stands, for errors: a recipe and its stage, for instance.
 
     Raises:
-        ClueplusError: they do not; the message names the configuration's `path`.
+        ClueplusError: as `read_config`; every message starts with the place.
     """
-    if config.merge_method not in RULES:
-        raise ClueplusError(
-            f"{config.path}: unknown merge_method '{config.merge_method}'",
-            fix=did_you_mean(config.merge_method, RULES),
-        )
-    if config.slices:
-        config = _without_slices(config)
-    _check_models(config)
-    _check_parameters(config)
-    return config
+    if "path" in content:  # it would be overwritten in silence
+        raise ClueplusError(f"{place}: unknown key 'path'")
+    try:
+        return MergeConfig.model_validate({**content, "path": Path(place)})
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise ClueplusError(f"{place}: {f'{where}: ' if where else ''}{fault['msg']}") from error
 
 
-def _without_slices(config: MergeConfig) -> MergeConfig:
-    """Mergekit's form for slerp, one slice over all layers, as a list of models."""
+def _check_slices(config: MergeConfig) -> None:
+    """Mergekit's form for slerp: one slice over all layers of each model."""
     ranges = {source.layer_range for part in config.slices for source in part.sources}
-    if config.models or len(config.slices) > 1 or len(ranges) > 1 or next(iter(ranges))[0] != 0:
+    if ranges and (config.models or len(config.slices) > 1 or len(ranges) > 1 or next(iter(ranges))[0] != 0):
         raise ClueplusError(
             f"{config.path}: slices: only one slice that holds every layer of each model can be merged",
             fix="list the models under models; stacking layers of several models is another tool's work",
         )
-    part = config.slices[0]
-    entries = [ModelEntry(model=source.model, parameters=source.parameters) for source in part.sources]
-    return config.model_copy(update={"models": entries, "parameters": {**config.parameters, **part.parameters}})
 
 
 def _check_models(config: MergeConfig) -> None:
     rule, path = RULES[config.merge_method], config.path
-    names = [entry.model for entry in config.models]
+    names = [entry.model for entry in config.listed]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ClueplusError(
@@ -164,14 +186,14 @@ def _check_models(config: MergeConfig) -> None:
 
 def _check_parameters(config: MergeConfig) -> None:
     method, path = config.merge_method, config.path
-    check_names(config.parameters, method, f"{path}: parameters")
+    check_names(config.shared, method, f"{path}: parameters")
     per_merge = RULES[method].of_merge
-    for entry in config.models:
+    for entry in config.listed:
         check_names(entry.parameters, method, f"{path}: {entry.model}")
         once = sorted(set(entry.parameters) & set(per_merge))
         if once:
             raise ClueplusError(f"{path}: {entry.model}: {once[0]} is set once for the merge, not for a model")
-    normalize = config.parameters.get("normalize", True)
+    normalize = config.shared.get("normalize", True)
     if not isinstance(normalize, bool):
         raise ClueplusError(f"{path}: parameters: normalize is {normalize!r}", fix="true or false")
 
@@ -179,7 +201,7 @@ def _check_parameters(config: MergeConfig) -> None:
 def as_mergekit(config: MergeConfig) -> str:
     """The configuration as YAML that mergekit reads; what it does not know stands in comments."""
     content: dict[str, Any] = config.model_dump(
-        mode="json", exclude={"path", "slices", "tokenizer", *OURS}, exclude_defaults=True
+        mode="json", exclude={"path", "tokenizer", *OURS}, exclude_defaults=True
     )
     if config.tokenizer_from != "base":
         content["tokenizer_source"] = config.tokenizer_from

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
+POSITIONS = 1 << 31
 _LOW, _HIGH = 0x7FEB352D, 0x846CA68B - (1 << 32)
 
 
@@ -15,7 +16,7 @@ def uniform(key: int, part: slice, device: Any) -> Tensor:
 
     Args:
         key: 64 bits of a hash. Keys that differ in their lower half alone give one sequence at two places.
-        part: positions below 2**31.
+        part: positions below `POSITIONS`.
         device: where the numbers are wanted.
     """
     import torch

@@ -76,9 +76,10 @@ class Operands:
             step = max(1, step // length) * length
         yield from (slice(start, min(start + step, total)) for start in range(0, total, step))
 
-    def delta(self, number: int, part: slice) -> Tensor:
-        """A part of expert - base, in fp32; the caller may write to it."""
-        return self.experts[number].tensor.reshape(-1)[part].float() - self.origin.reshape(-1)[part].float()
+    def delta(self, number: int, part: slice, base: Tensor | None = None) -> Tensor:
+        """A part of expert - base, in fp32, for the caller to write to; `base` is that part of it where it is known."""
+        base = self.origin.reshape(-1)[part].float() if base is None else base
+        return self.experts[number].tensor.reshape(-1)[part].to(base.dtype, copy=True).sub_(base)
 
 
 @dataclass
@@ -132,6 +133,9 @@ def compute(operands: Operands, part_of: Callable[[slice], Tensor], *, whole_row
         operands: what is merged.
         part_of: from a slice of the flattened tensors to that part of the result, in fp32; called in order.
         whole_rows: whether parts must be whole rows.
+
+    Raises:
+        OverflowError: a value does not fit the merged type.
     """
     import torch
 
@@ -141,6 +145,8 @@ def compute(operands: Operands, part_of: Callable[[slice], Tensor], *, whole_row
     for part in operands.parts(whole_rows=whole_rows):
         exact = part_of(part)
         out[part] = exact
+        if not all(map(torch.isfinite, torch.aminmax(out[part]))):
+            raise OverflowError(f"merged values do not fit {str(operands.dtype).removeprefix('torch.')}")
         if operands.base is not None:
             sums.add(operands.base.reshape(-1)[part].float(), exact, out[part].float())
     return Merged(out.reshape(first.shape), cosine=sums.cosine, survival=sums.survival)

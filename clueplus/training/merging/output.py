@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -106,30 +108,54 @@ def _sync(folder: Path) -> None:
 
 
 class ShardWriter:
-    """Writes tensors to their shards, one after the other in the order of the plan."""
+    """Writes tensors to their shards in the order of the plan, one while the next one is made; used in a with block."""
 
     def __init__(self, folder: Path, plan: Sequence[Shard]) -> None:
         self._folder, self._plan = folder, plan
         self._waiting = [(shard, slot) for shard in plan for slot in shard.slots]
         self._file: BinaryIO | None = None
-        self.digests: dict[str, str] = {}
+        self._pool = ThreadPoolExecutor(1, "merge-write")
+        self._pending: Future[None] | None = None
 
-    def write(self, name: str, tensor: Tensor) -> None:
-        """Writes the next tensor, contiguous and on the CPU."""
+    def __enter__(self) -> ShardWriter:
+        """Nothing is open yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Lets go of thread and file, whatever happened."""
+        self._pool.shutdown()
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # of a full disk, which was told before
+                self._file.close()
+
+    def write(self, name: str, tensor: Tensor) -> str:
+        """Hashes the next tensor, contiguous and on the CPU, and has it written; returns the sha256 of its bytes.
+
+        Raises:
+            OSError: the tensor before could not be written.
+        """
         import torch
 
         shard, slot = self._waiting.pop(0)
         assert (slot.name, slot.shape) == (name, tuple(tensor.shape)), "tensors come in the order of the plan"
+        data = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+        self._wait()
+        self._pending = self._pool.submit(self._put, shard, slot, data)
+        return hashlib.sha256(data).hexdigest()
+
+    def _put(self, shard: Shard, slot: Slot, data: memoryview) -> None:
         if slot is shard.slots[0]:
-            self.close()
+            self._close()
             self._file = (self._folder / shard.file).open("wb")
             self._file.write(_header(shard))
         assert self._file is not None
-        data = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
-        self.digests[name] = hashlib.sha256(data).hexdigest()
         self._file.write(data)
 
-    def close(self) -> None:
+    def _wait(self) -> None:
+        if self._pending is not None:
+            self._pending.result()
+
+    def _close(self) -> None:
         """Sees that the open file is on the disk."""
         if self._file is not None:
             with self._file as file:
@@ -138,8 +164,13 @@ class ShardWriter:
                 os.fsync(file.fileno())
 
     def finish(self) -> None:
-        """Closes the last shard, and writes the index where there are several."""
-        self.close()
+        """Closes the last shard, and writes the index where there are several.
+
+        Raises:
+            OSError: a tensor could not be written.
+        """
+        self._wait()
+        self._close()
         assert not self._waiting, "every tensor of the plan was written"
         if len(self._plan) > 1:
             where = {slot.name: shard.file for shard in self._plan for slot in shard.slots}

@@ -2,54 +2,70 @@
 
 from __future__ import annotations
 
-from html import escape
+from collections import Counter
 
+from clueplus.comparison.render import markup, render
 from clueplus.plots.series import Series, series_plot
-from clueplus.training.merging.report import MergeReport
-
-_STYLE = "body{font:16px system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}td,th{text-align:left;"
-_STYLE += "padding:.2rem 1rem .2rem 0}code{word-break:break-all}svg{max-width:100%;height:auto}"
+from clueplus.training.merging.report import MergeReport, TensorRecord
 
 
 def page(report: MergeReport) -> str:
-    """The report as HTML: what was merged, the measures of every tensor as a plot, digests."""
-    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in _facts(report).items())
-    inputs = "".join(
-        f"<tr><td>{escape(one.model)}</td><td>{one.role}</td><td><code>{one.weights}</code></td></tr>"
-        for one in report.inputs
-    )
-    notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Merge by {escape(report.method)}</title><style>{_STYLE}</style>"
-        f"<h1>Merge by {escape(report.method)}</h1><table>{rows}</table><ul>{notes}</ul>"
-        f"<h2>Tensors, in the order of the checkpoint</h2>{plot(report)}"
-        f"<h2>Inputs</h2><table><tr><th>model</th><th>role</th><th>weights</th></tr>{inputs}</table></html>\n"
+    """The report as HTML: what was merged, the measures of every tensor as a plot and as a table, digests."""
+    models = _models(report)
+    return render(
+        "merge.html",
+        report=report,
+        facts=list(_facts(report).items()),
+        notes=[*report.notes, *_rules(report)],
+        plot=markup(plot(report)) if models or report.summary.cosine_to_base is not None else None,
+        inputs=[(one.model, one.role, one.weights[:16]) for one in report.inputs],
+        headings=["tensor", "shape", "cosine to the base", *(f"kept of {model}" for model in models), "delta survival"],
+        tensors=[_row(one, models) for one in report.tensors],
     )
 
 
 def plot(report: MergeReport) -> str:
     """The measures of every tensor as one `<svg>` element."""
     tensors = report.tensors
-    names = [one.name for one in tensors]
-    models = list(dict.fromkeys(model for one in tensors for model in one.kept or {}))
+    models = _models(report)
     mean_kept = [sum(one.kept.values()) / len(models) if one.kept else None for one in tensors]
     return series_plot(
-        names,
+        [one.name for one in tensors],
         [
             Series("cosine to the base", [one.cosine_to_base for one in tensors]),
-            Series("kept fraction, mean of the experts", mean_kept),
-            Series("delta survival", [one.survival for one in tensors]),
+            Series("kept fraction, mean of the experts", mean_kept, (0.0, 1.0)),
+            Series("delta survival", [one.survival for one in tensors], (0.0, 1.0)),
         ],
-        title=f"Merge by {report.method}: measures of {len(names)} tensors",
+        title=f"Merge by {report.method}: measures of {len(tensors)} tensors",
     )
+
+
+def _models(report: MergeReport) -> list[str]:
+    """The models that have a kept fraction."""
+    return list(dict.fromkeys(model for one in report.tensors for model in one.kept or {}))
+
+
+def _row(tensor: TensorRecord, models: list[str]) -> tuple[str, ...]:
+    kept = [_number((tensor.kept or {}).get(model)) for model in models]
+    shape = " x ".join(map(str, tensor.shape)) or "1"
+    return tensor.name, shape, _number(tensor.cosine_to_base, 6), *kept, _number(tensor.survival)
+
+
+def _number(value: float | None, digits: int = 4) -> str:
+    return "none" if value is None else f"{value:.{digits}f}"
+
+
+def _rules(report: MergeReport) -> list[str]:
+    """What was done where the method's formula does not hold, and for how many tensors."""
+    found = Counter(one.rule for one in report.tensors if one.rule)
+    return [f"{rule} ({count} of {len(report.tensors)} tensors)" for rule, count in found.items()]
 
 
 def _facts(report: MergeReport) -> dict[str, str]:
     summary = report.summary
 
     def shown(name: str, value: float | None) -> str:
-        return f"{value:.4f} (median)" if value is not None else f"none: {summary.reasons[name]}"
+        return f"{value:.6g} (median)" if value is not None else f"none: {summary.reasons[name]}"
 
     return {
         "parameters": f"{report.parameters:,}",
@@ -59,6 +75,5 @@ def _facts(report: MergeReport) -> dict[str, str]:
         "cosine to the base": shown("cosine_to_base", summary.cosine_to_base),
         "kept fraction": shown("kept", summary.kept),
         "delta survival": shown("survival", summary.survival),
-        "digest of the weights": report.weights,
-        "clueplus": report.versions["clueplus"],
+        "weights": f"sha256 {report.weights}",
     }

@@ -10,9 +10,11 @@ from typing import Any
 from clueplus.errors import ClueplusError, did_you_mean
 from clueplus.training.merging.carried import carried_files
 from clueplus.training.merging.checkpoint import DTYPES, Checkpoint, Entry, locate
-from clueplus.training.merging.compatible import check_compatible, check_tokens
+from clueplus.training.merging.compatible import check_compatible, check_tokens, config_notes
 from clueplus.training.merging.config import MergeConfig, ModelEntry
+from clueplus.training.merging.noise import POSITIONS
 from clueplus.training.merging.output import SHARD_BYTES, Shard, Slot, shards
+from clueplus.training.merging.select import kept_count, outlier_count
 from clueplus.training.merging.settings import DEFAULTS, RULES, Numbers, check_range, check_together, number
 
 _STORED = {torch: name for name, (torch, _) in DTYPES.items()}
@@ -58,19 +60,28 @@ class Plan:
         return sum(slot.size for slot in self.slots)
 
     @property
-    def passes(self) -> int:
-        """How often the inputs are read."""
-        return 3 if self.config.scope == "global" else 1
+    def read_bytes(self) -> int:
+        """What is read: each input once, and before that base and expert for each threshold over the whole model.
 
-    @property
-    def input_bytes(self) -> int:
-        """Size of one pass over all inputs."""
-        return sum(entry.stop - entry.start for one in self.checkpoints for entry in one.entries.values())
+        A threshold takes a pass for the sample, one for the `density` largest and one for the `gamma` largest; more
+        where the sample misleads.
+        """
+        sizes = {one.name: sum(map(_size, one.entries.values())) for one in self.checkpoints}
+        read = sum(sizes.values())
+        if self.config.scope == "global" and self.base is not None:
+            total, first = sum(entry.numel for entry in self.base.entries.values()), next(iter(self.numbers.values()))
+            for expert, numbers in zip(self.experts, first, strict=True):
+                kept = kept_count(numbers.density, total)
+                removed = outlier_count(numbers.gamma, kept, total)
+                passes = 1 + (kept + removed < total) + (removed > 0)
+                read += passes * (sizes[self.base.name] + sizes[expert.name])
+        return read
 
     @property
     def memory(self) -> int:
         """About the most bytes that the merge holds at a time."""
-        return _FIXED_MEMORY + max(self.loaded(slot) for slot in self.slots) + read_ahead(self)
+        written = max(slot.size for slot in self.slots)
+        return _FIXED_MEMORY + max(self.loaded(slot) for slot in self.slots) + read_ahead(self) + written
 
     def loaded(self, slot: Slot) -> int:
         """The bytes of one tensor in all models and merged."""
@@ -84,7 +95,7 @@ class Plan:
             "models": [checkpoint.name for checkpoint in self.experts],
             "tensors": len(self.slots),
             "parameters": sum(entry.numel for entry in self.leading.entries.values()),
-            "read_bytes": self.passes * self.input_bytes,
+            "read_bytes": self.read_bytes,
             "write_bytes": self.output_bytes,
             "memory_bytes": self.memory,
             "files": [shard.file for shard in self.shards],
@@ -124,7 +135,8 @@ def make_plan(config: MergeConfig, *, shard_bytes: int = SHARD_BYTES) -> Plan:
     slots = [_slot(name, leading.entries[name], config) for name in names]
     tokenizer = _chosen(config, opened, leading, "tokenizer_source", config.tokenizer_from)
     generation = _chosen(config, opened, leading, "generation_config", config.generation_config)
-    notes = check_tokens(tokenizer, [one for one in opened.values() if one is not tokenizer])
+    notes = config_notes(leading, [one for one in opened.values() if one is not leading])
+    notes += check_tokens(tokenizer, [one for one in opened.values() if one is not tokenizer])
     files, more = carried_files(leading, tokenizer, generation, DTYPES[slots[0].dtype][0])
     numbers = {name: [_numbers(config, entry, name, leading.layers) for entry in config.experts] for name in names}
     plan = Plan(
@@ -134,13 +146,24 @@ def make_plan(config: MergeConfig, *, shard_bytes: int = SHARD_BYTES) -> Plan:
         numbers,
         {name: _once(config, "t", name, leading.layers, 0.5) for name in names},
         {name: _once(config, "lambda", name, leading.layers, 1.0) for name in names},
-        bool(config.parameters.get("normalize", RULES[config.merge_method].normalize)),
+        bool(config.shared.get("normalize", RULES[config.merge_method].normalize)),
         shards(slots, shard_bytes),
         files,
         [*notes, *more],
     )
     _check_weights(plan)
+    _check_sizes(plan)
     return plan
+
+
+def _check_sizes(plan: Plan) -> None:
+    method = plan.config.merge_method
+    for name, entry in plan.leading.entries.items():
+        if RULES[method].seeded and entry.numel > POSITIONS:
+            raise ClueplusError(
+                f"{plan.config.path}: {name} has {entry.numel:,} entries, and {method} numbers {POSITIONS:,} at most",
+                fix="a method without random numbers",
+            )
 
 
 def _check_weights(plan: Plan) -> None:
@@ -176,7 +199,7 @@ def _check_device(config: MergeConfig) -> None:
     import torch
 
     try:
-        torch.empty(1, device=config.device)
+        torch.zeros(1, device=config.device).item()  # which torch's device without memory can't do
     except (RuntimeError, AssertionError) as error:
         raise ClueplusError(
             f"{config.path}: device: torch can't use '{config.device}' here",
@@ -204,7 +227,7 @@ def _numbers(config: MergeConfig, entry: ModelEntry, tensor: str, layers: int) -
     place = f"{config.path}: {entry.model}"
     values = {"weight": 1.0, "density": 1.0, "gamma": 0.0, "epsilon": 0.0}
     for name in used:
-        given = {**config.parameters, **entry.parameters}.get(name, DEFAULTS.get(name))
+        given = {**config.shared, **entry.parameters}.get(name, DEFAULTS.get(name))
         if given is None:
             raise ClueplusError(
                 f"{place}: no {name}", fix=f"add parameters: {{{name}: ...}} to the model or to the merge"
@@ -218,7 +241,7 @@ def _numbers(config: MergeConfig, entry: ModelEntry, tensor: str, layers: int) -
 def _once(config: MergeConfig, name: str, tensor: str, layers: int, default: float) -> float:
     if name not in RULES[config.merge_method].of_merge:
         return default
-    given = config.parameters.get(name, DEFAULTS.get(name))
+    given = config.shared.get(name, DEFAULTS.get(name))
     if given is None:
         raise ClueplusError(
             f"{config.path}: {config.merge_method} needs {name}", fix=f"add parameters: {{{name}: 0.5}}"

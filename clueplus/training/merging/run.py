@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +15,7 @@ from clueplus.errors import ClueplusError
 from clueplus.files import canonical_json, sha256
 from clueplus.training.merging.checkpoint import DTYPES, Checkpoint
 from clueplus.training.merging.config import as_mergekit
-from clueplus.training.merging.loading import Stored, stream
+from clueplus.training.merging.loading import Source, Stored, enough_memory, stream
 from clueplus.training.merging.methods import METHODS
 from clueplus.training.merging.methods.slerp import DirectionError
 from clueplus.training.merging.operands import Expert, Merged, Operands
@@ -48,16 +48,12 @@ def merge(plan: Plan, out: Path, progress: Progress = lambda done, total: None) 
     check_place(out, plan.output_bytes)
     started = time.monotonic()
     with new_folder(out) as folder:
-        writer = ShardWriter(folder, plan.shards)
         merging = _Merging(plan)
-        try:
+        with ShardWriter(folder, plan.shards) as writer:
             for done, (slot, merged) in enumerate(merging.tensors(), 1):
-                writer.write(slot.name, merged.tensor.cpu())
-                merging.record(slot, merged, writer.digests[slot.name])
+                merging.record(slot, merged, writer.write(slot.name, merged.tensor.cpu()))
                 progress(done, len(plan.slots))
             writer.finish()
-        finally:
-            writer.close()
         for name, content in plan.files.items():
             write_synced(folder / name, content)
         report = merging.report(time.monotonic() - started)
@@ -66,33 +62,38 @@ def merge(plan: Plan, out: Path, progress: Progress = lambda done, total: None) 
     return report
 
 
-def merge_in_memory(plan: Plan) -> dict[str, Tensor]:
+def merge_in_memory(plan: Plan, source: Source = stream) -> dict[str, Tensor]:
     """The merged tensors by name, on the device of the configuration: for a search, whose candidates need no disk.
+
+    Args:
+        plan: of `make_plan`.
+        source: `Resident(plan).stream` for inputs that are read once for many merges.
 
     Raises:
         DataError: see `merge`.
         ClueplusError: see `merge`.
     """
-    return {slot.name: merged.tensor for slot, merged in _Merging(plan).tensors()}
+    return {slot.name: merged.tensor for slot, merged in _Merging(plan, source).tensors()}
 
 
 class _Merging:
     """The tensors of a plan, one after the other, and what is told of them."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._cuts = WholeModelCuts(plan) if plan.config.scope == "global" else None
+    def __init__(self, plan: Plan, source: Source = stream) -> None:
+        self._plan, self._source = plan, source
+        self._cuts = WholeModelCuts(plan, source) if plan.config.scope == "global" else None
         self._inputs: dict[str, dict[str, tuple[str, Sequence[int], str]]] = {one.name: {} for one in plan.checkpoints}
         self._records: list[TensorRecord] = []
 
-    def tensors(self) -> Any:
+    def tensors(self) -> Iterator[tuple[Slot, Merged]]:
         """Each slot and its merged tensor."""
         slots = {slot.name: slot for slot in self._plan.slots}
-        for name, stored in stream(self._plan, list(slots)):
-            for model, one in stored.items():
-                entry = self._checkpoint(model).entries[name]
-                self._inputs[model][name] = (entry.dtype, entry.shape, one.sha256)
-            yield slots[name], self._merge(slots[name], stored)
+        with enough_memory(self._plan):
+            for name, stored in self._source(self._plan, self._plan.checkpoints):
+                for model, one in stored.items():
+                    entry = self._checkpoint(model).entries[name]
+                    self._inputs[model][name] = (entry.dtype, entry.shape, one.sha256)
+                yield slots[name], self._merge(slots[name], stored)
 
     def _checkpoint(self, model: str) -> Checkpoint:
         return next(one for one in self._plan.checkpoints if one.name == model)
@@ -112,11 +113,8 @@ class _Merging:
             merged = METHODS[plan.config.merge_method](operands)
         except DirectionError as error:
             raise ClueplusError(f"{name}: {error}", fix="merge with linear, or leave that model out") from error
-        if not torch.isfinite(merged.tensor.sum(dtype=torch.float32)):
-            raise ClueplusError(
-                f"{name}: merged values do not fit {DTYPES[slot.dtype][0]}",
-                fix="dtype: bfloat16 or float32, or less weight",
-            )
+        except OverflowError as error:
+            raise ClueplusError(f"{name}: {error}", fix="dtype: bfloat16 or float32, or less weight") from error
         if merged.kept:  # back in the order of the configuration
             merged.kept = [merged.kept[order.index(number)] for number in range(len(order))]
         return merged

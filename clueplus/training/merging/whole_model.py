@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from clueplus.errors import ClueplusError
-from clueplus.training.merging.loading import load
+from clueplus.training.merging.loading import Source
 from clueplus.training.merging.methods.trim import magnitudes, sample_magnitudes
 from clueplus.training.merging.operands import Expert, Operands
 from clueplus.training.merging.plan import Plan
@@ -26,10 +26,10 @@ class WholeModelCuts:
         ClueplusError: density or gamma change from tensor to tensor, which a threshold over all can't have.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self._cuts = [self._find(plan, number) for number in range(len(plan.experts))]
+    def __init__(self, plan: Plan, source: Source) -> None:
+        self._cuts = [self._find(plan, source, number) for number in range(len(plan.experts))]
 
-    def _find(self, plan: Plan, number: int) -> tuple[Cut, Cut]:
+    def _find(self, plan: Plan, source: Source, number: int) -> tuple[Cut, Cut]:
         values = {(numbers[number].density, numbers[number].gamma) for numbers in plan.numbers.values()}
         if len(values) > 1:
             raise ClueplusError(
@@ -43,11 +43,10 @@ class WholeModelCuts:
 
         def operands() -> Iterator[tuple[str, Operands]]:
             assert plan.base is not None, "as above"
-            for slot in plan.slots:
-                base, expert = (
-                    load(one, slot.name, plan.config.device).tensor for one in (plan.base, plan.experts[number])
-                )
-                yield slot.name, Operands(base, [Expert(expert)], base.dtype)
+            expert = plan.experts[number]
+            for name, stored in source(plan, [plan.base, expert]):
+                base = stored[plan.base.name].tensor
+                yield name, Operands(base, [Expert(stored[expert.name].tensor)], base.dtype)
 
         def parts() -> Iterator[Tensor]:
             for _, one in operands():

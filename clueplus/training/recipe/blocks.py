@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from clueplus.errors import ClueplusError
 from clueplus.evaluation.options import Backend
@@ -15,7 +16,7 @@ from clueplus.registry import VariantName
 from clueplus.training.alignment.spec import AlignSpec
 from clueplus.training.corpora.spec import CorpusSpec
 from clueplus.training.experts.spec import ExpertSpec
-from clueplus.training.merging.config import MergeConfig, checked
+from clueplus.training.merging.config import MergeConfig
 from clueplus.training.spec import Strict
 
 Kind = Literal["corpus", "expert", "merge", "align", "evaluate", "gate"]
@@ -88,12 +89,13 @@ class MergeStage(MergeConfig):
     path: Path = Path("merge")
 
     @model_validator(mode="after")
-    def _goes_together(self) -> MergeStage:
+    def _is_possible(self) -> MergeStage:
+        """The merge's own check; its fault is told with the line of the recipe."""
         try:
-            checked(self)
+            super()._is_possible()
         except ClueplusError as error:
             text = str(error).removeprefix(f"{self.path}: ")
-            raise ValueError(text) from error
+            raise PydanticCustomError("merge", "{text}", {"text": text}) from error
         return self
 
     def inputs(self) -> list[Input]:

@@ -82,7 +82,7 @@ def align(job: Job) -> dict[str, Any]:
 
 def merge(job: Job) -> dict[str, Any]:
     """Merges models. What the merge writes about itself then calls them by the names of stages, not by places."""
-    from clueplus.training.merging.config import MergeConfig, checked
+    from clueplus.training.merging.config import config_from
     from clueplus.training.merging.plan import make_plan
     from clueplus.training.merging.run import EXCHANGE, REPORT
     from clueplus.training.merging.run import merge as merge_checkpoints
@@ -90,8 +90,7 @@ def merge(job: Job) -> dict[str, Any]:
     block = job.stage.block
     assert isinstance(block, MergeStage)
     places = {name: str(folder) for name, folder in job.inputs.items()}
-    config = MergeConfig.model_validate({**block.spec(lambda name: places.get(name, name)), "path": job.recipe.path})
-    plan = make_plan(checked(config))
+    plan = make_plan(config_from(block.spec(lambda name: places.get(name, name)), f"{job.recipe.path}: {job.name}"))
     for note in plan.notes:
         job.reporter.note(f"{job.name}: {note}")
     report = merge_checkpoints(plan, job.out, lambda done, total: job.reporter.counted("tensors", done, total))

@@ -4,8 +4,9 @@ import pytest
 import yaml
 
 from clueplus.errors import ClueplusError
-from clueplus.training.merging.config import as_mergekit, read_config
+from clueplus.training.merging.config import MergeConfig, as_mergekit, config_from, read_config
 from clueplus.training.merging.plan import make_plan
+from clueplus.training.merging.run import merge, merge_in_memory
 from clueplus.training.merging.settings import number
 
 
@@ -81,7 +82,6 @@ def test_slerp_is_of_two_and_a_scope_is_of_trimming(models, configure):
     assert "slerp merges one model with base_model; 3 are listed" in fault(configure, "slerp", {"t": 0.5})
     assert "dare_ties has no scope" in fault(configure, "dare_ties", {"weight": 1}, scope="row")
     gradient = {"weight": 1, "density": [0.2, 0.8]}
-    from clueplus.training.merging.run import merge_in_memory
 
     with pytest.raises(ClueplusError, match="scope: global needs one density"):
         merge_in_memory(make_plan(configure("ties", gradient, scope="global")))
@@ -141,3 +141,59 @@ def test_the_configuration_goes_back_to_mergekit(models, configure, tmp_path):
     again = read_config(tmp_path / "again.yaml")
     assert again.models == config.models
     assert again.parameters == config.parameters
+
+
+STAGE = "training/mediphi.yaml: stage unify"
+CONTENT = {
+    "merge_method": "ties",
+    "base_model": "base",
+    "models": [{"model": "one"}, {"model": "two"}],
+    "parameters": {"weight": 0.5, "density": 0.5},
+}
+
+
+def test_a_configuration_of_another_file_is_that_of_a_file_of_its_own(models, configure):
+    config = config_from(CONTENT, STAGE)
+    own = configure("ties", CONTENT["parameters"], models=CONTENT["models"])
+    assert config.model_dump(exclude={"path"}) == own.model_dump(exclude={"path"})
+    assert merge(make_plan(config), models / "out").weights == merge(make_plan(own), models / "again").weights
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"methd": 1},
+        {"path": "elsewhere"},
+        {"merge_method": "tie"},
+        {"models": "one"},
+        {"models": []},
+        {"models": [{"model": "one", "weigth": 1}]},
+        {"parameters": {"weight": 0.5, "desnity": 1}},
+        {"parameters": {"weight": 0.5, "density": 2}},
+        {"parameters": {"weight": "x"}},
+        {"parameters": {"weight": -1}},
+        {"seed": -1},
+        {"device": "cuda:99"},
+        {"tokenizer_source": "union"},
+        {"generation_config": "union"},
+    ],
+    ids=str,
+)
+def test_its_errors_name_the_place_and_are_one_line(models, keys):
+    with pytest.raises(ClueplusError) as caught:
+        make_plan(config_from({**CONTENT, **keys}, STAGE))
+    assert str(caught.value).startswith(f"{STAGE}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_no_configuration_exists_that_was_not_checked():
+    with pytest.raises(ClueplusError, match="unknown merge_method"):
+        MergeConfig.model_validate({**CONTENT, "merge_method": "tie", "path": "merge.yaml"})
+
+
+def test_a_slice_goes_back_to_mergekit_as_one(models, configure, tmp_path):
+    sources = [{"model": "base", "layer_range": [0, 2]}, {"model": "two", "layer_range": [0, 2]}]
+    config = configure("slerp", {"t": 0.5}, models=None, slices=[{"sources": sources, "parameters": {"t": 0.2}}])
+    (tmp_path / "again.yaml").write_text(as_mergekit(config))
+    assert make_plan(read_config(tmp_path / "again.yaml")).t == make_plan(config).t
+    assert set(make_plan(config).t.values()) == {0.2}

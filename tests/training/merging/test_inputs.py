@@ -4,13 +4,15 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from clueplus.errors import ClueplusError
 from clueplus.training.merging.checkpoint import locate
 from clueplus.training.merging.plan import make_plan
 from clueplus.training.merging.run import merge, merge_in_memory
 from tests.training.merging.conftest import TOKENIZER, weights, write
+
+PARAMETERS_OF_DELLA = {"weight": 1, "density": 0.5, "epsilon": 0.1}
 
 
 def fault(configure, out=None):
@@ -175,6 +177,45 @@ def test_antiparallel_tensors_are_named(models, configure):
     plan = make_plan(configure("slerp", {"t": 0.5}, models=[{"model": "one"}]))
     with pytest.raises(ClueplusError, match=r"lm_head.weight: the two tensors are antiparallel"):
         merge_in_memory(plan)
+
+
+def test_settings_that_change_what_weights_mean_are_told(models, configure):
+    write(models / "two", weights(2), {"rope_theta": 1e6, "torch_dtype": "float32", "use_cache": False})
+    plan = make_plan(configure("linear"))
+    assert "rope_theta of two differs from that of base, which is carried" in plan.notes
+    assert len([note for note in plan.notes if "which is carried" in note]) == 1
+    assert "rope_theta" not in json.loads(plan.files["config.json"])
+
+
+def test_tensors_without_dimensions_or_entries_are_merged(models, configure):
+    for seed, name in enumerate(("base", "one", "two", "three")):
+        more = {"model.none": torch.zeros(0, 4, dtype=torch.bfloat16), "model.one": torch.tensor(float(seed))}
+        write(models / name, weights(seed) | more)
+    for method, parameters in (("linear", {"weight": 1}), ("ties", {"weight": 1}), ("della", PARAMETERS_OF_DELLA)):
+        merge(make_plan(configure(method, parameters)), models / method)
+        merged = load_file(models / method / "model.safetensors")
+        assert merged["model.none"].shape == (0, 4)
+        assert merged["model.one"].shape == ()
+        assert float(merged["model.one"]) == 2.0
+
+
+def test_a_file_that_ends_while_it_is_read(models, configure):
+    plan = make_plan(configure("linear"))
+    path = models / "one/model.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ClueplusError, match=r"one/model.safetensors ends in the middle of model\."):
+        merge(plan, models / "out")
+    path.unlink()
+    with pytest.raises(ClueplusError, match=r"can't read .*one/model.safetensors: No such file"):
+        merge(plan, models / "out")
+    assert [path.name for path in models.iterdir() if "out" in path.name] == []
+
+
+def test_a_random_numbers_position_has_31_bits(models, configure, monkeypatch):
+    monkeypatch.setattr("clueplus.training.merging.plan.POSITIONS", 300)
+    assert make_plan(configure("ties"))
+    with pytest.raises(ClueplusError, match=r"lm_head.weight has 320 entries, and dare_ties numbers 300"):
+        make_plan(configure("dare_ties", {"weight": 1, "density": 0.5}))
 
 
 def test_a_stored_head_of_tied_embeddings_is_left_out(models, configure):

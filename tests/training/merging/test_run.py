@@ -175,7 +175,7 @@ def test_a_full_disk_leaves_nothing(models, configure, monkeypatch):
     def full(self, name, tensor):
         if name == "model.layers.1.mlp.up_proj.weight":
             raise OSError(errno.ENOSPC, "No space left on device")
-        write_tensor(self, name, tensor)
+        return write_tensor(self, name, tensor)
 
     write_tensor = ShardWriter.write
     monkeypatch.setattr(ShardWriter, "write", full)
@@ -188,6 +188,38 @@ def test_a_disk_without_room_is_told_before(models, configure, monkeypatch):
     usage = shutil.disk_usage(models)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
     with pytest.raises(ClueplusError, match="GB free"):
+        merge(make_plan(configure("linear")), models / "out")
+    assert leftovers(models) == []
+
+
+@pytest.mark.parametrize("limit", [100, 2500])
+def test_a_disk_that_takes_no_more_bytes_leaves_nothing(models, configure, limit):
+    """A limit on a file's size fails as a full disk does: in the middle of a tensor, in the thread that writes."""
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from clueplus.errors import StoreError\n"
+        "from clueplus.training.merging.config import read_config\n"
+        "from clueplus.training.merging.plan import make_plan\n"
+        "from clueplus.training.merging.run import merge\n"
+        "plan = make_plan(read_config(Path(sys.argv[1])))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)\n"
+        "try:\n    merge(plan, Path('out'))\nexcept StoreError as error:\n    print(error)\n"
+    )
+    config = configure("linear").path
+    command = [sys.executable, "-c", code, str(config), str(limit)]
+    told = subprocess.run(
+        command, cwd=models, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
+    )
+    assert told.stdout.startswith("can't write out: File too large; nothing is left of it."), told.stderr
+    assert leftovers(models) == []
+
+
+def test_what_can_not_be_written_at_the_end_leaves_nothing(models, configure, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("clueplus.training.merging.run.write_synced", full)
+    with pytest.raises(ClueplusError, match="No space left on device; nothing is left of it"):
         merge(make_plan(configure("linear")), models / "out")
     assert leftovers(models) == []
 

@@ -35,7 +35,7 @@ def combine(operands: Operands, coefficients: Sequence[float], origin: float = 0
         start = reference[part].float()
         result = start * total
         for weight, other in others:
-            result.add_(other[part].float() - start, alpha=weight)
+            result.add_(other[part].to(start.dtype, copy=True).sub_(start), alpha=weight)
         return result
 
     return compute(operands, part_of)

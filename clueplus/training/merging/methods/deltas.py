@@ -22,15 +22,16 @@ def merge_deltas(operands: Operands, thin: Thin, join: Join, *, whole_rows: bool
 
     def part_of(part: slice) -> Tensor:
         weights, deltas = [], []
+        base = operands.origin.reshape(-1)[part].float()
         for number, expert in enumerate(operands.experts):
-            delta = thin(number, operands.delta(number, part), part)
+            delta = thin(number, operands.delta(number, part, base), part)
             if expert.weight:
                 weights.append(expert.weight)
                 deltas.append(delta.mul_(expert.weight))
         if not deltas:
-            return operands.origin.reshape(-1)[part].float()
+            return base
         merged = join(deltas, weights, operands.normalize)
-        return merged.mul_(operands.factor).add_(operands.origin.reshape(-1)[part])
+        return merged.mul_(operands.factor).add_(base)
 
     return compute(operands, part_of, whole_rows=whole_rows)
 
@@ -46,23 +47,21 @@ def sum_up(deltas: list[Tensor], weights: Sequence[float], average: bool) -> Ten
 def elect(deltas: list[Tensor], weights: Sequence[float], average: bool) -> Tensor:
     """What agrees with the sign of the sum, entry by entry: its sum, or its mean by weight (Yadav et al. 2023, TIES).
 
-    Where the sum is zero no sign is elected, and the entry is zero.
+    Where the sum is zero no sign is elected, and the entry is zero. Masks are numbers, 0 and 1: arithmetic with them
+    takes a tenth of the time of a choice entry by entry.
     """
     import torch
 
-    # The sum of the positive differences and that of the negative ones tell the sign of their sum and are the result.
-    positive, negative = deltas[0].clamp(min=0), deltas[0].clamp(max=0)
-    for delta in deltas[1:]:
-        positive.add_(delta.clamp(min=0))
-        negative.add_(delta.clamp(max=0))
-    balance = positive + negative
+    sign = sum_up([deltas[0].clone(), *deltas[1:]], weights, average=False).sign_()
+    agreed, support = torch.zeros_like(sign), torch.zeros_like(sign)
+    for delta, weight in zip(deltas, weights, strict=True):
+        size = delta.mul_(sign).clamp_(min=0)
+        agreed.add_(size)
+        if average:
+            support.add_(size.sign_(), alpha=weight)
     if average:
-        for side, sign in ((positive, 1), (negative, -1)):
-            support = torch.zeros_like(side)
-            for delta, weight in zip(deltas, weights, strict=True):
-                support.add_(delta * sign > 0, alpha=weight)
-            side.div_(support.masked_fill_(support == 0, 1.0))
-    return torch.where(balance > 0, positive, negative).masked_fill_(balance == 0, 0.0)
+        agreed.div_(support.clamp_(min=torch.finfo(support.dtype).tiny))
+    return agreed.mul_(sign)
 
 
 def is_whole(operands: Operands) -> bool:

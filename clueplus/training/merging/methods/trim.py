@@ -34,7 +34,7 @@ def _by_cuts(operands: Operands, join: Join) -> Merged:
         magnitude = delta.abs()
         mask = kept.mask(magnitude)
         if removed is not None:
-            mask &= ~removed.mask(magnitude)
+            mask.sub_(removed.mask(magnitude))
         return delta.mul_(mask)
 
     merged = merge_deltas(operands, thin, join)
