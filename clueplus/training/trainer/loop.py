@@ -27,7 +27,7 @@ from clueplus.training.trainer.verify import verify_checkpoint
 from clueplus.training.trainer.watch import KEPT, Course, Tally, Watch
 from clueplus.training.trainer.work import WHOLE, remove_broken_checkpoints, whole_checkpoints
 
-MODEL, _CHECKPOINTS, _DONE = "model", "checkpoints", "done.json"
+MODEL, _CHECKPOINTS = "model", "checkpoints"
 
 
 class Phase(NamedTuple):
@@ -57,8 +57,8 @@ def run_phase(phase: Phase, course: Course, base: Base, folder: Path, reporter: 
     Raises:
         ClueplusError: the loss is not finite, a checkpoint does not reload, or the disk is full.
     """
-    if (folder / _DONE).is_file():
-        return Tally(**json.loads((folder / _DONE).read_text(encoding="utf-8")))
+    if (folder / WHOLE).is_file():
+        return Tally(**json.loads((folder / WHOLE).read_text(encoding="utf-8")))
     with _told_when_full(folder):
         return _run(phase, course, base, folder, reporter)
 
@@ -94,7 +94,7 @@ def _run(phase: Phase, course: Course, base: Base, folder: Path, reporter: Repor
             log.close()
     _save_model(trainer, phase, folder, first)
     if first:
-        write_atomic(folder / _DONE, json.dumps(asdict(tally)))
+        write_atomic(folder / WHOLE, json.dumps(asdict(tally)))
         shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
     trainer.accelerator.wait_for_everyone()
     return tally

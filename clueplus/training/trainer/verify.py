@@ -69,7 +69,7 @@ def _load(model: Any, checkpoint: Path, source: Path) -> Any:
 def _loss(trainer: Any, model: Any, ids: Any) -> float:
     ids, training = ids.to(model.device), model.training
     model.eval()
-    with torch.no_grad(), trainer.compute_loss_context_manager():
+    with torch.no_grad(), trainer.accelerator.autocast():
         loss = float(model(input_ids=ids, labels=ids, use_cache=False).loss)
     model.train(training)
     return loss
