@@ -30,7 +30,10 @@ MISTRAL = (
     "{% else %}{{ m['content'] + eos_token }}{% endif %}{% endfor %}"
 )
 # Leaves a system turn out without a word.
-DEAF = "{% for m in messages if m['role'] != 'system' %}{{ '<|' + m['role'] + '|>' + m['content'] + eos_token }}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+DEAF = (
+    "{% for m in messages if m['role'] != 'system' %}{{ '<|' + m['role'] + '|>' + m['content'] + eos_token }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
 ROW = Row("Name the drug.", "She takes apixaban.", "Apixaban", None)
 
 
