@@ -74,6 +74,7 @@ def test_what_is_no_job_is_one_line(base: Path, tmp_path: Path, capsys: pytest.C
     assert "is no job: FileNotFoundError" in capsys.readouterr().err
 
 
+@pytest.mark.e2e
 def test_two_processes_take_the_same_step_and_one_of_them_writes(base: Path, tmp_path: Path, heard: Heard) -> None:
     """The command of the docs; without GPUs its processes talk over gloo on the CPU."""
     assert COMMAND in (ROOT / "docs" / "training-at-scale.md").read_text()

@@ -80,7 +80,7 @@ def test_dpo_prefers_what_was_chosen(
 ) -> None:
     rows = preference_rows(6)
     equal, lone = {**rows[0], "rejected_output": rows[0]["output"] + " "}, instruction_rows(7)[6]
-    spec = align_spec("dpo", epochs=3, batch=4, device_batch=2, learning_rate=3e-4, neftune_alpha=5.0)
+    spec = align_spec("dpo", epochs=3, batch=3, device_batch=3, learning_rate=3e-4, neftune_alpha=5.0)
     spec = spec.model_copy(update={"precompute_reference": precomputed})
     trained = align(spec, base, write_rows(tmp_path / "rows", [*rows, equal, lone]), tmp_path / "out", heard)
     assert trained.truncation == {"pairs_of_equal_answers": 1, "rows_without_rejected_output": 1}

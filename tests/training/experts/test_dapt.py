@@ -42,6 +42,17 @@ def test_the_loss_of_packed_documents_is_that_of_each_alone(
     assert trained.losses["phase1_first"] == pytest.approx(mean_loss(folder, sequences), rel=1e-5)
 
 
+def test_noise_is_put_into_the_embeddings_while_training_only(base: Path, tmp_path: Path, heard: Heard) -> None:
+    corpus = write_corpus(tmp_path / "corpus", SENTENCES[:6])
+    losses = []
+    for number, alpha in enumerate((None, 5.0, 50.0)):
+        spec = dapt(batch=1, max_length=1024, steps=1, held_out=0.2, neftune_alpha=alpha)
+        losses.append(train_expert(spec, base, corpus, tmp_path / str(number), heard).losses)
+    assert len({found["held_out_before"] for found in losses}) == 1
+    still, some, much = (found["phase1_first"] for found in losses)
+    assert 0 < abs(some - still) < abs(much - still)
+
+
 def test_the_loss_of_several_rows_at_once_is_that_of_each_document_alone(
     base: Path, tokenizer: Any, tmp_path: Path, heard: Heard
 ) -> None:
@@ -70,8 +81,9 @@ def test_an_expert_knows_its_corpus_better_than_its_base(base: Path, tmp_path: P
     """The same twice gives the same bytes; held-out documents are better predicted, by a margin."""
     corpus = write_corpus(tmp_path / "corpus", [*SENTENCES, "", "  "])
     spec = dapt(
-        epochs=4,
+        epochs=3,
         batch=4,
+        device_batch=4,
         max_length=96,
         learning_rate=5e-3,
         warmup_steps=3,

@@ -24,7 +24,7 @@ def joined(tokenizer: Any, parts: list[str]) -> list[int]:
 def test_each_phase_sees_what_it_should(base: Path, tokenizer: Any, tmp_path: Path, heard: Heard) -> None:
     """A document without task data is left out of both, and counted."""
     corpus = write_corpus(tmp_path / "c", [*TEXTS, "Nobody wrote about this one.", ""], [*OUTPUTS, [], ["x"]])
-    spec = pit({"learning_rate": STILL, "epochs": 1}, {"learning_rate": 2 * STILL, "epochs": 2}, batch=8)
+    spec = pit({"learning_rate": STILL, "epochs": 1}, {"learning_rate": 2 * STILL, "epochs": 2}, batch=8, device_batch=8)
     trained = train_expert(spec, base, corpus, tmp_path / "out", heard)
     first = [joined(tokenizer, parts) for parts in OUTPUTS]
     second = [joined(tokenizer, [*parts, text]) for parts, text in zip(OUTPUTS, TEXTS, strict=True)]
@@ -46,7 +46,7 @@ def test_each_phase_sees_what_it_should(base: Path, tokenizer: Any, tmp_path: Pa
 
 def test_the_second_phase_goes_on_from_the_first(base: Path, tmp_path: Path, heard: Heard) -> None:
     corpus = write_corpus(tmp_path / "c", SENTENCES, ([f"About: {text}"] for text in SENTENCES))
-    spec = pit({"learning_rate": 3e-3}, {"learning_rate": 3e-3, "epochs": 2}, batch=4, held_out=0.2)
+    spec = pit({"learning_rate": 3e-3}, {"learning_rate": 3e-3, "epochs": 2}, batch=4, device_batch=4, held_out=0.2)
     trained = train_expert(spec, base, corpus, tmp_path / "out", heard)
     assert trained.losses["phase2_first"] < trained.losses["phase1_first"] - 0.5
     assert trained.losses["held_out_after"] < trained.losses["held_out_before"] - 1.0

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from clueplus.training.experts.train import train_expert
 from clueplus.training.trainer.work import work_folder
 from clueplus.training.worker import result_path
@@ -14,10 +16,11 @@ from tests.support.training import SENTENCES, Heard, checkpoint_digest, metrics,
 KILLED_AFTER = 13
 
 
+@pytest.mark.e2e
 def test_a_killed_training_goes_on_to_the_same_weights(base: Path, tmp_path: Path) -> None:
     """Killed in the second epoch of the second phase, with noise in the embeddings and something held out."""
     corpus = write_corpus(tmp_path / "c", SENTENCES[:30], ([f"About: {text[:30]}"] for text in SENTENCES[:30]))
-    spec = pit(second={"epochs": 3}, batch=4, save_steps=3, neftune_alpha=5.0, held_out=0.2)
+    spec = pit(second={"epochs": 3}, batch=4, device_batch=2, save_steps=3, neftune_alpha=5.0, held_out=0.2)
     whole = train_expert(spec, base, corpus, tmp_path / "undisturbed", Heard())
     job = tmp_path / "job.json"
     out = tmp_path / "killed"
