@@ -16,6 +16,9 @@ from clueplus.training.trainer.session import Plan, Preference, run_training
 def align(spec: AlignSpec, base: Path, rows: Path, out: Path, reporter: Reporter) -> Trained:
     """Trains a model to answer (SFT) or to prefer one answer to another (DPO).
 
+    DPO has no NEFTune: noise in the model's log-probabilities and none in the reference's would be a difference that
+    is not the answers'.
+
     Args:
         spec: the method and its hyperparameters.
         base: a Hugging Face checkpoint folder with a chat template.

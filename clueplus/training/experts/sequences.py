@@ -24,17 +24,17 @@ def fill_dapt(base: Base, corpus: Path, training: Training, folder: Path, losses
     """
     held_out = _split(corpus, training, Document.has_text, losses)
 
-    def pieces(wanted: bool) -> Iterator[Ids]:
-        texts = (document.text for document in _side(corpus, Document.has_text, held_out, wanted))
+    def pieces(side: bool, into: dict[str, int]) -> Iterator[Ids]:
+        texts = (document.text for document in _side(corpus, Document.has_text, held_out, side))
         for ids in _tokenize(base, texts):
             if len(ids) > training.max_length:
-                _count(losses, "documents_split")
+                _count(into, "documents_split")
             for start in range(0, len(ids), training.max_length):
                 yield ids[start : start + training.max_length]
 
     if held_out:
-        write_packed(folder / HELD_OUT, pieces(True), training.max_length, training.seed)
-    return write_packed(folder / TRAIN, pieces(False), training.max_length, training.seed)
+        write_packed(folder / HELD_OUT, pieces(True, {}), training.max_length, training.seed)
+    return write_packed(folder / TRAIN, pieces(False, losses), training.max_length, training.seed)
 
 
 def fill_outputs(

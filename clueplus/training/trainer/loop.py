@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from transformers import AutoModelForCausalLM
 
-from clueplus.errors import StoreError
+from clueplus.errors import ClueplusError, DataError, StoreError, did_you_mean
 from clueplus.files import write_atomic
 from clueplus.training.spec import Adapter, Training
 from clueplus.training.trained import Reporter
@@ -27,7 +27,7 @@ from clueplus.training.trainer.verify import verify_checkpoint
 from clueplus.training.trainer.watch import KEPT, Course, Tally, Watch
 from clueplus.training.trainer.work import WHOLE, remove_broken_checkpoints, whole_checkpoints
 
-MODEL, _CHECKPOINTS, _DONE = "model", "checkpoints", "done.json"
+MODEL, _CHECKPOINTS = "model", "checkpoints"
 
 
 class Phase(NamedTuple):
@@ -57,8 +57,8 @@ def run_phase(phase: Phase, course: Course, base: Base, folder: Path, reporter: 
     Raises:
         ClueplusError: the loss is not finite, a checkpoint does not reload, or the disk is full.
     """
-    if (folder / _DONE).is_file():
-        return Tally(**json.loads((folder / _DONE).read_text(encoding="utf-8")))
+    if (folder / WHOLE).is_file():
+        return Tally(**json.loads((folder / WHOLE).read_text(encoding="utf-8")))
     with _told_when_full(folder):
         return _run(phase, course, base, folder, reporter)
 
@@ -94,7 +94,7 @@ def _run(phase: Phase, course: Course, base: Base, folder: Path, reporter: Repor
             log.close()
     _save_model(trainer, phase, folder, first)
     if first:
-        write_atomic(folder / _DONE, json.dumps(asdict(tally)))
+        write_atomic(folder / WHOLE, json.dumps(asdict(tally)))
         shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
     trainer.accelerator.wait_for_everyone()
     return tally
@@ -105,7 +105,7 @@ def _make_trainer(phase: Phase, course: Course, base: Base, folder: Path) -> Any
 
     from clueplus.training.trainer.trainers import GuardedDPO, GuardedSFT
 
-    common = _arguments(phase.training, course, folder / _CHECKPOINTS)
+    common = _arguments(phase, course, folder / _CHECKPOINTS)
     train, held_out = phase.prepared.datasets()
     # Arguments come before the model: they tell transformers how a model is to be spread when it is loaded.
     arguments: Any
@@ -124,13 +124,14 @@ def _make_trainer(phase: Phase, course: Course, base: Base, folder: Path) -> Any
             dataset_kwargs={"skip_prepare_dataset": True},
             **common,
         )
+    model = load_model(phase.source, phase.training)
     trainer: Any = (GuardedSFT if phase.preference is None else GuardedDPO)(
-        model=load_model(phase.source, phase.training),
+        model=model,
         args=arguments,
         train_dataset=train,
         eval_dataset=held_out,
         processing_class=base.tokenizer,
-        peft_config=_peft_config(phase.training.adapter),
+        peft_config=_peft_config(model, phase.training.adapter),
     )
     from transformers import PrinterCallback
 
@@ -145,14 +146,26 @@ def load_model(folder: Path, training: Training) -> Any:
     and a step of 1e-6 would be rounded away. Weights that adapters leave alone may be bfloat16.
     """
     half = training.adapter is not None and training.dtype == "bfloat16"
-    return AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.bfloat16 if half else torch.float32, attn_implementation="sdpa"
-    )
+    try:
+        model, told = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.bfloat16 if half else torch.float32, output_loading_info=True
+        )
+    except Exception as error:  # ValueError, RuntimeError, and safetensors' own
+        raise DataError(f"{folder} can't be loaded as a language model ({type(error).__name__})", fix=_FIX) from error
+    # transformers makes up what a file does not hold.
+    lost = sorted(told["missing_keys"]) + sorted(map(str, told["mismatched_keys"]))
+    if lost:
+        raise DataError(f"{folder} has no weights that fit its config for {lost[0]} ({len(lost)} in all)", fix=_FIX)
+    return model
 
 
-def _arguments(training: Training, course: Course, folder: Path) -> dict[str, Any]:
+_FIX = "give a whole checkpoint of a causal language model, config and weights of one and the same"
+
+
+def _arguments(phase: Phase, course: Course, folder: Path) -> dict[str, Any]:
     from accelerate import PartialState
 
+    training = phase.training
     accelerated = torch.accelerator.is_available()
     schedule: str = training.schedule
     if schedule == "constant" and training.warmup_steps:
@@ -167,13 +180,14 @@ def _arguments(training: Training, course: Course, folder: Path) -> dict[str, An
         "lr_scheduler_type": schedule,
         "warmup_steps": training.warmup_steps,
         "weight_decay": training.weight_decay,
-        "neftune_noise_alpha": training.neftune_alpha,
+        "neftune_noise_alpha": training.neftune_alpha if phase.preference is None else None,
         "gradient_checkpointing": training.gradient_checkpointing,
         "bf16": training.dtype == "bfloat16",
         "seed": training.seed,
         "data_seed": training.seed,
         "use_cpu": not accelerated,
         "dataloader_pin_memory": accelerated,
+        "ddp_find_unused_parameters": False,
         "save_strategy": "no",  # Watch says when
         "save_total_limit": KEPT,
         "logging_strategy": "steps",
@@ -184,12 +198,14 @@ def _arguments(training: Training, course: Course, folder: Path) -> dict[str, An
     }
 
 
-def _peft_config(adapter: Adapter | None) -> Any:
+def _peft_config(model: Any, adapter: Adapter | None) -> Any:
     if adapter is None:
         return None
     from peft import LoraConfig
 
     targets = adapter.targets if isinstance(adapter.targets, str) else list(adapter.targets)
+    if not isinstance(targets, str):
+        _check_targets(model, targets)
     return LoraConfig(
         task_type="CAUSAL_LM",
         r=adapter.rank,
@@ -198,6 +214,20 @@ def _peft_config(adapter: Adapter | None) -> Any:
         use_dora=adapter.kind == "dora",
         target_modules=targets,
     )
+
+
+def _check_targets(model: Any, targets: list[str]) -> None:
+    """Each has to be a linear layer of the model, and none the head: its loss is taken past an adapter's."""
+    linear = {
+        name.rsplit(".", 1)[-1]: module for name, module in model.named_modules() if hasattr(module, "in_features")
+    }
+    head = next(name for name, module in linear.items() if module is model.get_output_embeddings())
+    for target in targets:
+        if target not in linear or target == head:
+            raise ClueplusError(
+                f"adapter target '{target}' is no linear layer inside the model",
+                fix=did_you_mean(target, linear.keys() - {head}),
+            )
 
 
 def peak_here(training: Training) -> Peak:

@@ -63,9 +63,10 @@ def run_training(
     from clueplus.training.trainer.surroundings import training_surroundings
 
     with training_surroundings(plans[0].training.seed):
+        import torch
         from accelerate import PartialState
 
-        processes = PartialState()
+        processes = PartialState(cpu=not torch.accelerator.is_available())
         for plan in plans:
             accumulation(plan.training, processes.num_processes)
         found = read_base(base, max(plan.training.max_length for plan in plans))

@@ -57,7 +57,12 @@ def flops_per_token(model: Any, attended: float, *, adapter: bool) -> float:
     """
     config = model.config.get_text_config()
     embedding, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
-    looked_up = 0 if head is embedding else embedding.numel()
-    weights = sum(weight.numel() for weight in model.parameters()) - looked_up
+    looked_up = 0 if head is embedding else _size(embedding)
+    weights = sum(map(_size, model.parameters())) - looked_up
     attention = 12 * config.num_hidden_layers * config.hidden_size * attended
     return float((4 if adapter else 6) * weights + attention)
+
+
+def _size(weight: Any) -> int:
+    # DeepSpeed leaves an empty tensor where it took a weight apart, and writes its size down beside it.
+    return int(getattr(weight, "ds_numel", weight.numel()))

@@ -58,20 +58,18 @@ _FIX = "don't train on: what is saved can't be used; report this with the versio
 
 
 def _load(model: Any, checkpoint: Path, source: Path) -> Any:
-    config = {"dtype": model.dtype, "attn_implementation": "sdpa"}
     if not (checkpoint / "adapter_config.json").is_file():
-        return AutoModelForCausalLM.from_pretrained(checkpoint, **config).to(model.device)
+        return AutoModelForCausalLM.from_pretrained(checkpoint, dtype=model.dtype).to(model.device)
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(source, **config), checkpoint).to(
-        model.device
-    )
+    loaded = AutoModelForCausalLM.from_pretrained(source, dtype=model.base_model.model.dtype)
+    return PeftModel.from_pretrained(loaded, checkpoint).to(model.device)
 
 
 def _loss(trainer: Any, model: Any, ids: Any) -> float:
     ids, training = ids.to(model.device), model.training
     model.eval()
-    with torch.no_grad(), trainer.compute_loss_context_manager():
+    with torch.no_grad(), trainer.accelerator.autocast():
         loss = float(model(input_ids=ids, labels=ids, use_cache=False).loss)
     model.train(training)
     return loss

@@ -14,7 +14,8 @@ from clueplus.files import canonical_json, make_private, sha256, write_atomic
 
 _JOB = "job.json"
 _PREFIX = "checkpoint-"
-# Written last into a checkpoint of the trainer's: without it a kill or a full disk came in between.
+# Written last into a checkpoint of the trainer's, and into a phase that is done: without it a kill or a full disk came
+# in between.
 WHOLE = "whole.json"
 
 
@@ -28,7 +29,7 @@ class Work:
 
     Args:
         out: the folder that the training is to leave; must not exist.
-        job: what the training is made of; a folder that another job began is never continued.
+        job: what the training is made of; what another job trained is neither continued nor thrown away.
         writes: whether this process makes and locks the folder; the others only read it.
 
     Raises:
@@ -59,14 +60,21 @@ class Work:
         except OSError as error:
             self._lock.close()
             raise StoreError(f"another training is working in {self.folder}", fix="wait for it, or stop it") from error
-        if not told.is_file():
-            write_atomic(told, json.dumps({"job": digest}))
-        elif json.loads(told.read_text(encoding="utf-8")) != {"job": digest}:
-            self.release()
-            raise StoreError(
-                f"{self.folder} belongs to a training with another spec, base, data or number of processes",
-                fix="remove it to begin again, or choose another output folder",
-            )
+        if told.is_file() and json.loads(told.read_text(encoding="utf-8")) != {"job": digest}:
+            if any(self.folder.rglob(WHOLE)):
+                self.release()
+                raise StoreError(
+                    f"{self.folder} belongs to a training with another spec, base, data or number of processes",
+                    fix="remove it to begin again, or choose another output folder",
+                )
+            self._clear()
+        write_atomic(told, json.dumps({"job": digest}))
+
+    def _clear(self) -> None:
+        """Nothing was trained yet: a mistake was made and mended, and its sequences are not those of now."""
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
 
     def release(self) -> None:
         """Lets another process have the folder."""
