@@ -81,7 +81,7 @@ def wanted(document: dict[str, Any], metadata: TaskMetadata) -> Iterator[Wanted]
     Left out are labels (the id, the cluster, what scores are broken down by) and annotations in JSON, which repeat the
     text that they annotate. Of options, only what leaves one option counts: each alone is a definition or a term.
     """
-    for name, value in text_fields(document, metadata):
+    for name, value in _text_fields(document, metadata):
         if name == OPTIONS and isinstance(value, list):
             yield Wanted.of_parts(value)
             yield Wanted.of_parts([f"{chr(ord('A') + place)} {text}" for place, text in enumerate(value)])
@@ -91,7 +91,7 @@ def wanted(document: dict[str, Any], metadata: TaskMetadata) -> Iterator[Wanted]
             yield Wanted.of("\n".join(value) if isinstance(value, list) else value)
 
 
-def text_fields(document: dict[str, Any], metadata: TaskMetadata) -> Iterator[tuple[str, Any]]:
+def _text_fields(document: dict[str, Any], metadata: TaskMetadata) -> Iterator[tuple[str, Any]]:
     """The fields of a document that hold text, with their text or list of texts."""
     labels = {"id", *metadata.breakdowns, *({metadata.cluster} - {metadata.input, metadata.reference})}
     for name, kind in metadata.fields.items():
