@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core import PydanticCustomError
 
 from clueplus.errors import ClueplusError
@@ -88,15 +88,15 @@ class MergeStage(MergeConfig):
 
     path: Path = Path("merge")
 
-    @model_validator(mode="after")
-    def _is_possible(self) -> MergeStage:
+    @model_validator(mode="wrap")
+    @classmethod
+    def _at_its_line(cls, data: Any, handler: ModelWrapValidatorHandler[MergeStage]) -> MergeStage:
         """The merge's own check; its fault is told with the line of the recipe."""
         try:
-            super()._is_possible()
+            return handler(data)
         except ClueplusError as error:
-            text = str(error).removeprefix(f"{self.path}: ")
+            text = str(error).removeprefix("merge: ")
             raise PydanticCustomError("merge", "{text}", {"text": text}) from error
-        return self
 
     def inputs(self) -> list[Input]:
         """Every model, the base first."""
