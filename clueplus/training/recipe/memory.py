@@ -6,7 +6,7 @@ import ctypes
 
 # Of glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-_MOST_MMAP_THRESHOLD = 32 << 20
+_LARGEST = 1 << 30
 
 
 def keep_memory() -> None:
@@ -18,5 +18,5 @@ def keep_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return
-    mallopt(_MMAP_THRESHOLD, _MOST_MMAP_THRESHOLD)
-    mallopt(_TRIM_THRESHOLD, 1 << 30)
+    mallopt(_MMAP_THRESHOLD, _LARGEST)
+    mallopt(_TRIM_THRESHOLD, _LARGEST)

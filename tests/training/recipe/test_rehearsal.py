@@ -88,10 +88,10 @@ def test_every_expert_lowers_the_loss_on_held_out_documents_of_its_corpus(mediph
 
 
 def test_sft_makes_a_model_that_answers_in_form_and_scores(mediphi: Stages) -> None:
-    scores = {name: mediphi.result(name)["average"] for name in ("evaluate-base", "evaluate-experts-merged")}
-    assert scores == {"evaluate-base": 0.0, "evaluate-experts-merged": 0.0}
-    assert mediphi.result("evaluate-final")["average"] > 0.1
-    record = read_run(mediphi.place("evaluate-final") / mediphi.result("evaluate-final")["run"]).record
+    scores = {name: mediphi.result(name)["average"] for name in ("evaluate-base", "evaluate-merged")}
+    assert scores == {"evaluate-base": 0.0, "evaluate-merged": 0.0}
+    assert mediphi.result("evaluate-sft")["average"] > 0.1
+    record = read_run(mediphi.place("evaluate-sft") / mediphi.result("evaluate-sft")["run"]).record
     outcomes = [task.outcomes for task in record.tasks]
     assert sum(outcome["unscorable"] for outcome in outcomes) <= sum(outcome["scored"] for outcome in outcomes)
     losses = mediphi.result("sft")["losses"]
@@ -153,11 +153,12 @@ def test_the_record_and_the_card_of_the_final_model_know_each_other(mediphi: Sta
 def killed(recipe: str, whole: Stages, folder: Path, kills: int) -> Stages:
     """The run, killed at seeded random moments: in the middle of this or that stage, as long as it took before."""
     draw = random.Random(len(whole.made))
-    moments = sorted(draw.choices(range(len(whole.made)), [whole.by_name[name]["seconds"] for name in whole.made], k=kills))
+    seconds = [whole.by_name[name]["seconds"] for name in whole.made]
+    moments = sorted(draw.choices(range(len(seconds)), seconds, k=kills))
     deaths = 0
     for done in moments:
         process = start(recipe, folder)
-        pause = draw.uniform(0, whole.by_name[whole.made[done]]["seconds"])
+        pause = draw.uniform(0, seconds[done])
         while process.poll() is None and len(list((folder / "work").glob("*/*/stage.json"))) < done:
             time.sleep(0.01)
         try:
