@@ -76,7 +76,10 @@ def test_the_work_folder_is_the_users_to_choose(cli: Cli, recipe: Path, tmp_path
     ("words", "said"),
     [
         (("plan", "medifi"), "error: unknown recipe 'medifi'. Fix: did you mean mediphi"),
-        (("plan", "no/such.yaml"), "error: no/such.yaml: no such file. Fix: give a recipe's file, or a name: medcode, mediphi"),
+        (
+            ("plan", "no/such.yaml"),
+            "error: no/such.yaml: no such file. Fix: give a recipe's file, or a name: medcode, mediphi",
+        ),
         (("run", "mediphi", "--only", "sff"), "error: mediphi has no stage 'sff'. Fix: did you mean sft?"),
         (("run", "mediphi", "--rehears"), "error: No such option: --rehears"),
         (("lineage", "."), "error: . has no lineage.json. Fix: give the folder of a checkpoint that clueplus train"),

@@ -24,6 +24,8 @@ SHAPE = {
     "max_position_embeddings": 4096,
 }
 VOCABULARY = 1500
+# Larger than the usual 0.02: NEFTune's noise on short sequences would drown so few and small numbers.
+INITIAL_STD = 0.1
 
 # The loss of an alignment is of what stands between generation and endgeneration: the answer and its end.
 CHAT_TEMPLATE = """\
@@ -43,7 +45,9 @@ CHAT_TEMPLATE = """\
 
 def tiny_digest(texts: Sequence[str], seed: int) -> str:
     """What the tiny model is, known before it is made."""
-    return sha256(canonical_json([VERSION, SHAPE, VOCABULARY, CHAT_TEMPLATE, [sha256(text) for text in texts], seed]))
+    return sha256(
+        canonical_json([VERSION, SHAPE, VOCABULARY, INITIAL_STD, CHAT_TEMPLATE, [sha256(text) for text in texts], seed])
+    )
 
 
 def tiny_parameters() -> int:
@@ -70,6 +74,7 @@ def make_tiny(folder: Path, texts: Sequence[str], seed: int) -> None:
         "pad_token_id": tokenizer.pad_token_id,
     }
     shape: dict[str, Any] = {**SHAPE, **special, "vocab_size": len(tokenizer), "tie_word_embeddings": False}
+    shape["initializer_range"] = INITIAL_STD
     state = torch.random.get_rng_state()
     torch.manual_seed(seed)
     model = Phi3ForCausalLM(Phi3Config(**shape, original_max_position_embeddings=SHAPE["max_position_embeddings"]))

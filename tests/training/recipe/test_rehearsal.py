@@ -105,9 +105,7 @@ def test_dpo_prefers_the_chosen_answers(mediphi: Stages) -> None:
 
 
 def test_merges_lie_between_what_they_were_made_from(mediphi: Stages) -> None:
-    cosines = {
-        name: mediphi.result(f"{name}-slerp")["summary"]["cosine_to_base"] for name in ("medcode", "medwiki")
-    }
+    cosines = {name: mediphi.result(f"{name}-slerp")["summary"]["cosine_to_base"] for name in ("medcode", "medwiki")}
     assert 0.5 < cosines["medcode"] < cosines["medwiki"] < 1.0, "half of an expert is farther from the base"
     report = MergeReport.model_validate_json((mediphi.place("breadcrumbs") / "merge_report.json").read_text())
     assert {one.model for one in report.inputs} == {"base", *(f"{name[:-7]}-slerp" for name in EXPERTS)}
