@@ -45,9 +45,8 @@ CHAT_TEMPLATE = """\
 
 def tiny_digest(texts: Sequence[str], seed: int) -> str:
     """What the tiny model is, known before it is made."""
-    return sha256(
-        canonical_json([VERSION, SHAPE, VOCABULARY, INITIAL_STD, CHAT_TEMPLATE, [sha256(text) for text in texts], seed])
-    )
+    made_of = [VERSION, SHAPE, VOCABULARY, INITIAL_STD, CHAT_TEMPLATE, [sha256(text) for text in texts], seed]
+    return sha256(canonical_json(made_of))
 
 
 def tiny_parameters() -> int:

@@ -23,7 +23,8 @@ job = pathlib.Path(sys.argv[-1])
 shutil.copy(job, pathlib.Path(__file__).with_name("told.json"))
 print("a line of accelerate's own")
 print(json.dumps({"note": "phase1 begins"}))
-print(json.dumps({"progress": {"step": 1, "steps": 2, "loss": 0.5, "tokens": 9, "tokens_per_second": None, "mfu": None, "seconds_left": 1.0}}))
+state = {"step": 1, "steps": 2, "loss": 0.5, "tokens": 9, "tokens_per_second": None, "mfu": None, "seconds_left": 1.0}
+print(json.dumps({"progress": state}))
 if CODE:
     sys.exit(CODE)
 job.with_suffix(".result.json").write_text(json.dumps({"steps": 2, "tokens": 9, "losses": {}}))
