@@ -100,7 +100,7 @@ def test_a_real_run_without_corpora_says_what_to_put_where(
     (place / "mine.yaml").write_text(text.replace("base: phi-3.5-mini-instruct", f"base: {place / 'base'}"))
     result = cli("train", "run", place / "mine.yaml")
     assert result.code == 2
-    assert result.error.startswith("error: pubmed: no corpora/pmc-commercial (and 5 more: clueplus train plan shows")
+    assert result.error.startswith("error: pubmed: no corpora/pmc-commercial (and 9 more: clueplus train plan shows")
     assert "Fix: put pmc-commercial (https://pmc.ncbi.nlm.nih.gov/" in result.error
     assert functions.called == []
 

@@ -71,8 +71,9 @@ def run(
             raise ClueplusError(f"{recipe.name} has no stage '{name}'", fix=did_you_mean(name, recipe.stages))
     names = recipe.order() if only is None else recipe.up_to(only)
     with work.locked():
+        # Before the base is downloaded, which takes minutes, and of course before the first stage, which takes days.
+        _refuse_missing(stand(recipe, work).survey(names).values())
         ground = stand(recipe, work, fetch=True)
-        _refuse_missing(ground.survey(names).values())
         runner = _Runner(ground, functions, reporter, len(names))
         for name in names:
             runner.bring(name, again=name in redo)
@@ -81,7 +82,7 @@ def run(
 
 
 def _refuse_missing(nodes: Collection[Node]) -> None:
-    """All that is missing is told before the first stage runs: not after a week."""
+    """All that is missing is told at once."""
     missing = [node for node in nodes if node.missing is not None]
     if missing:
         first, more = missing[0], len(missing) - 1

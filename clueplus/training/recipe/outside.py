@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from clueplus.data import Library
 from clueplus.data.availability import availability
+from clueplus.data.imported import read_manifest
 from clueplus.errors import ClueplusError
 from clueplus.files import canonical_json, sha256
-from clueplus.registry import Catalog, TaskSpec
+from clueplus.registry import Catalog, TaskSpec, VariantName
 from clueplus.training.corpora.spec import Source
 from clueplus.training.recipe.blocks import Block, CorpusStage, EvaluateStage, GateStage
 from clueplus.training.recipe.spec import Recipe
@@ -52,7 +53,7 @@ class Surroundings:
             parts = {source.name: self._source(source) for source in block.sources}
             return {**parts, "": self._test_splits}
         if isinstance(block, EvaluateStage):
-            return {spec.name: _task(spec, block) for spec in self._catalog.select(block.tasks)}
+            return {spec.name: _task(spec, block.variant, self._library) for spec in self._catalog.select(block.tasks)}
         if isinstance(block, GateStage) and block.policy is not None:
             path = self._recipe.beside(block.policy)
             if not path.is_file():
@@ -119,13 +120,21 @@ def _pinned(spec: TaskSpec) -> str:
     return sha256(canonical_json(sorted(s.sha256 for v in spec.metadata.variants.values() for s in v.sources)))
 
 
-def _task(spec: TaskSpec, block: EvaluateStage) -> str:
+def _task(spec: TaskSpec, name: VariantName, library: Library) -> str:
     """What the scores of a task depend on: its version and its data."""
-    variant = spec.metadata.variants.get(block.variant)
+    variant = spec.metadata.variants.get(name)
     if variant is None:
-        raise ClueplusError(
-            f"{spec.name} has no variant '{block.variant}'", fix=f"it has {', '.join(spec.metadata.variants)}"
-        )
-    sample = spec.path.with_name("sample.jsonl") if block.variant == "sample" else None
-    data = [source.sha256 for source in variant.sources] or [sha256(sample.read_bytes()) if sample else "imported"]
+        has = ", ".join(spec.metadata.variants)
+        raise ClueplusError(f"{spec.name} has no variant '{name}'", fix=f"it has {has}; leave it out of tasks")
+    here = availability(spec, name, library)
+    if not here.present:
+        raise _MissingError(f"no data of {spec.name} ({name}). Fix: {here.fix}")
+    if variant.imported:
+        data = [read_manifest(library.folder, spec.name, name).documents_sha256]
+    else:
+        data = [source.sha256 for source in variant.sources] or [sha256(_sample(spec).read_bytes())]
     return sha256(canonical_json([spec.metadata.version, spec.metadata.scoring, *data]))
+
+
+def _sample(spec: TaskSpec) -> Path:
+    return spec.path.with_name("sample.jsonl")

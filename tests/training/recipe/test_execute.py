@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from clueplus.data.availability import Availability
 from clueplus.errors import ClueplusError, StoreError
 from clueplus.records.lineage import read_lineage
 from clueplus.training.lineage.draw import tree
-from clueplus.training.recipe import state
+from clueplus.training.recipe import outside, state
 from clueplus.training.recipe.execute import Outcome, run
 from clueplus.training.recipe.spec import Recipe
 from clueplus.training.recipe.work import RESULT_NAME, STAGE_NAME, Work
@@ -91,6 +92,15 @@ def test_files_from_outside_count_by_what_they_hold(go: Go, functions: Functions
     (place / "notes.jsonl").write_text('{"text": "Another note."}\n')
     go()
     assert functions.called == ["notes", "expert", "merged", "sft", "after", "gate"]
+
+
+def test_a_test_split_that_comes_later_makes_corpora_again_and_nothing_more_if_they_come_out_the_same(
+    go: Go, functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go()
+    monkeypatch.setattr(outside, "availability", lambda *_: Availability(present=True))
+    go()
+    assert functions.called == ["notes", "rows"]
 
 
 def test_another_base_changes_everything_that_starts_from_it(go: Go, functions: Functions, place: Path) -> None:
