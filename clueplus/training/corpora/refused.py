@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from clueplus.data import Library, load_splits
@@ -87,7 +88,9 @@ def _holds(path: Path, spec: TaskSpec, variant: VariantName, library: Library) -
     except ClueplusError:
         return True
     lines = (_longest_line(document[spec.metadata.input]) for document in documents)
-    return sum(f" {' '.join(words(line))} " in content for line in lines) > _SHARE * len(documents)
+    found = (line for line in lines if f" {' '.join(words(line))} " in content)
+    enough = int(_SHARE * len(documents)) + 1
+    return len(list(islice(found, enough))) == enough
 
 
 def _longest_line(value: str | list[str]) -> str:

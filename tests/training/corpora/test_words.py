@@ -44,6 +44,7 @@ def test_the_order_of_words_counts():
 
 def test_remembered_words_are_bounded(monkeypatch):
     monkeypatch.setattr(module, "_MOST_WORDS", 10)
+    monkeypatch.setattr(module, "_HASHES", module._WordHashes())
     before = word_hashes(["first"])
     word_hashes([f"word{number}" for number in range(100)])
     assert len(module._HASHES) <= 10
