@@ -10,7 +10,7 @@ from typing import Any
 from clueplus.data import Documents, Library, load_splits
 from clueplus.data.availability import availability
 from clueplus.data.documents import documents_digest
-from clueplus.errors import ClueplusError, withhold_messages
+from clueplus.errors import withhold_messages
 from clueplus.registry import Catalog, TaskMetadata, TaskSpec, VariantName
 from clueplus.training.corpora.manifest import TestSplit
 from clueplus.training.corpora.overlap import Index, Wanted, Where, build_index
@@ -60,10 +60,8 @@ def _load(spec: TaskSpec, variant: VariantName, library: Library) -> tuple[TestS
     if here.present:
         try:
             documents = load_splits(spec, variant, library).test
-        except ClueplusError as error:
-            reason = error.message
-        except Exception as error:  # a task of somebody else; what it says may hold a document
-            reason = f"can't be read ({type(error).__name__})"
+        except Exception as error:  # a changed file, or a task of somebody else; what it says may hold a document
+            reason = f"can't be read ({type(error).__name__}): clueplus data verify {spec.name}"
     split = TestSplit(
         task=spec.name,
         variant=variant,

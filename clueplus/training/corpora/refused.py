@@ -7,6 +7,8 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from clueplus.data import Library, load_splits
@@ -71,7 +73,9 @@ def _known(spec: TaskSpec, variant: VariantName, library: Library) -> Iterator[t
         yield file_hash(spec.folder / "sample.jsonl"), True
     if declared.imported and is_imported(library.folder, spec.name, variant):
         yield file_hash(documents_path(library.folder, spec.name, variant)), True
-        yield from ((digest, False) for digest in read_manifest(library.folder, spec.name, variant).sources.values())
+        with suppress(ClueplusError):  # a broken import is told as an unchecked split
+            manifest = read_manifest(library.folder, spec.name, variant)
+            yield from ((digest, False) for digest in manifest.sources.values())
 
 
 def _holds(path: Path, spec: TaskSpec, variant: VariantName, library: Library) -> bool:
@@ -84,7 +88,9 @@ def _holds(path: Path, spec: TaskSpec, variant: VariantName, library: Library) -
     except ClueplusError:
         return True
     lines = (_longest_line(document[spec.metadata.input]) for document in documents)
-    return sum(f" {' '.join(words(line))} " in content for line in lines) > _SHARE * len(documents)
+    found = (line for line in lines if f" {' '.join(words(line))} " in content)
+    enough = int(_SHARE * len(documents)) + 1
+    return len(list(islice(found, enough))) == enough
 
 
 def _longest_line(value: str | list[str]) -> str:
