@@ -24,7 +24,9 @@ def joined(tokenizer: Any, parts: list[str]) -> list[int]:
 def test_each_phase_sees_what_it_should(base: Path, tokenizer: Any, tmp_path: Path, heard: Heard) -> None:
     """A document without task data is left out of both, and counted."""
     corpus = write_corpus(tmp_path / "c", [*TEXTS, "Nobody wrote about this one.", ""], [*OUTPUTS, [], ["x"]])
-    spec = pit({"learning_rate": STILL, "epochs": 1}, {"learning_rate": 2 * STILL, "epochs": 2}, batch=8, device_batch=8)
+    spec = pit(
+        {"learning_rate": STILL, "epochs": 1}, {"learning_rate": 2 * STILL, "epochs": 2}, batch=8, device_batch=8
+    )
     trained = train_expert(spec, base, corpus, tmp_path / "out", heard)
     first = [joined(tokenizer, parts) for parts in OUTPUTS]
     second = [joined(tokenizer, [*parts, text]) for parts, text in zip(OUTPUTS, TEXTS, strict=True)]
