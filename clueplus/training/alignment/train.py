@@ -8,9 +8,10 @@ from clueplus.training.alignment.sequences import fill_dpo, fill_sft
 from clueplus.training.alignment.spec import AlignSpec
 from clueplus.training.trained import Reporter, Trained
 from clueplus.training.trainer.base import Base
+from clueplus.training.trainer.plan import Plan, Preference
 from clueplus.training.trainer.prepared import Size
 from clueplus.training.trainer.rows import ROWS
-from clueplus.training.trainer.session import Plan, Preference, run_training
+from clueplus.training.trainer.session import run_training
 
 
 def align(spec: AlignSpec, base: Path, rows: Path, out: Path, reporter: Reporter) -> Trained:

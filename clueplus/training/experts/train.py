@@ -8,9 +8,10 @@ from clueplus.training.experts.sequences import fill_dapt, fill_outputs, fill_ou
 from clueplus.training.experts.spec import ExpertSpec
 from clueplus.training.trained import Reporter, Trained
 from clueplus.training.trainer.base import Base
+from clueplus.training.trainer.plan import Plan
 from clueplus.training.trainer.prepared import Size
 from clueplus.training.trainer.rows import DOCUMENTS
-from clueplus.training.trainer.session import Plan, run_training
+from clueplus.training.trainer.session import run_training
 
 
 def train_expert(spec: ExpertSpec, base: Path, corpus: Path, out: Path, reporter: Reporter) -> Trained:

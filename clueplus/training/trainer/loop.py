@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +11,13 @@ from typing import Any, NamedTuple
 import torch
 from transformers import AutoModelForCausalLM
 
-from clueplus.errors import ClueplusError, DataError, StoreError, did_you_mean
+from clueplus.errors import ClueplusError, DataError, did_you_mean
 from clueplus.files import write_atomic
 from clueplus.training.spec import Adapter, Training
 from clueplus.training.trained import Reporter
 from clueplus.training.trainer.base import Base
 from clueplus.training.trainer.metrics import MetricsLog
+from clueplus.training.trainer.plan import Plan
 from clueplus.training.trainer.prepared import Prepared
 from clueplus.training.trainer.schedule import accumulation
 from clueplus.training.trainer.throughput import Peak, flops_per_token, peak_of
@@ -31,17 +29,11 @@ MODEL, _CHECKPOINTS = "model", "checkpoints"
 
 
 class Phase(NamedTuple):
-    """What a phase is made of.
+    """A plan with its sequences made, and `source`, the folder of the model that it starts from."""
 
-    `source` is the folder of the model that it starts from; `packed` tells that rows hold several documents;
-    `preference` makes it DPO.
-    """
-
-    training: Training
+    plan: Plan
     source: Path
     prepared: Prepared
-    packed: bool
-    preference: tuple[float, bool] | None
 
 
 def run_phase(phase: Phase, course: Course, base: Base, folder: Path, reporter: Reporter) -> Tally:
@@ -55,15 +47,10 @@ def run_phase(phase: Phase, course: Course, base: Base, folder: Path, reporter: 
         reporter: hears of progress.
 
     Raises:
-        ClueplusError: the loss is not finite, a checkpoint does not reload, or the disk is full.
+        ClueplusError: the loss is not finite, or a checkpoint does not reload.
     """
     if (folder / WHOLE).is_file():
         return Tally(**json.loads((folder / WHOLE).read_text(encoding="utf-8")))
-    with _told_when_full(folder):
-        return _run(phase, course, base, folder, reporter)
-
-
-def _run(phase: Phase, course: Course, base: Base, folder: Path, reporter: Reporter) -> Tally:
     trainer = _make_trainer(phase, course, base, folder)
     first = trainer.is_world_process_zero()
     if first:
@@ -74,15 +61,15 @@ def _run(phase: Phase, course: Course, base: Base, folder: Path, reporter: Repor
     if kept:
         reporter.note(f"{course.name} goes on from step {tally.step}")
     log = MetricsLog(folder.parent, course.name, course.steps_before + tally.step) if first else None
-    trainer.args.eval_on_start = trainer.eval_dataset is not None and not kept
+    trainer.args.eval_on_start = trainer.eval_dataset is not None and not kept and not course.steps_before
     watch = Watch(
         course,
         tally,
-        phase.training.save_steps,
+        phase.plan.training.save_steps,
         reporter,
         log,
         _flops(trainer, phase),
-        peak_here(phase.training).flops,
+        peak_here(phase.plan.training).flops,
         verify=lambda checkpoint: verify_checkpoint(trainer, checkpoint, phase.source, reporter),
     )
     watch.trainer, trainer.watch = trainer, watch
@@ -109,29 +96,30 @@ def _make_trainer(phase: Phase, course: Course, base: Base, folder: Path) -> Any
     train, held_out = phase.prepared.datasets()
     # Arguments come before the model: they tell transformers how a model is to be spread when it is loaded.
     arguments: Any
-    if phase.preference is not None:
+    if phase.plan.preference is not None:
         arguments = DPOConfig(
             max_length=None,
-            beta=phase.preference[0],
-            precompute_ref_log_probs=phase.preference[1],
+            beta=phase.plan.preference.beta,
+            precompute_ref_log_probs=phase.plan.preference.precompute_reference,
             **common,
         )
     else:
         arguments = SFTConfig(
-            max_length=phase.training.max_length,
-            packing=phase.packed,
+            max_length=phase.plan.training.max_length,
+            packing=phase.plan.packed,
             packing_strategy="bfd",
             dataset_kwargs={"skip_prepare_dataset": True},
             **common,
         )
-    model = load_model(phase.source, phase.training)
-    trainer: Any = (GuardedSFT if phase.preference is None else GuardedDPO)(
+    _check_precision(arguments.mixed_precision, phase.plan.training.dtype)
+    model = load_model(phase.source, phase.plan.training)
+    trainer: Any = (GuardedSFT if phase.plan.preference is None else GuardedDPO)(
         model=model,
         args=arguments,
         train_dataset=train,
         eval_dataset=held_out,
         processing_class=base.tokenizer,
-        peft_config=_peft_config(model, phase.training.adapter),
+        peft_config=_peft_config(model, phase.plan.training.adapter),
     )
     from transformers import PrinterCallback
 
@@ -165,7 +153,7 @@ _FIX = "give a whole checkpoint of a causal language model, config and weights o
 def _arguments(phase: Phase, course: Course, folder: Path) -> dict[str, Any]:
     from accelerate import PartialState
 
-    training = phase.training
+    training = phase.plan.training
     accelerated = torch.accelerator.is_available()
     schedule: str = training.schedule
     if schedule == "constant" and training.warmup_steps:
@@ -180,7 +168,7 @@ def _arguments(phase: Phase, course: Course, folder: Path) -> dict[str, Any]:
         "lr_scheduler_type": schedule,
         "warmup_steps": training.warmup_steps,
         "weight_decay": training.weight_decay,
-        "neftune_noise_alpha": training.neftune_alpha if phase.preference is None else None,
+        "neftune_noise_alpha": training.neftune_alpha if phase.plan.preference is None else None,
         "gradient_checkpointing": training.gradient_checkpointing,
         "bf16": training.dtype == "bfloat16",
         "seed": training.seed,
@@ -196,6 +184,16 @@ def _arguments(phase: Phase, course: Course, folder: Path) -> dict[str, Any]:
         "disable_tqdm": True,
         "report_to": "none",
     }
+
+
+def _check_precision(launched: str, dtype: str) -> None:
+    """A launcher's environment speaks where a trainer's own arguments are silent."""
+    wanted = {"bfloat16": "bf16", "float32": "no"}[dtype]
+    if launched != wanted:
+        raise ClueplusError(
+            f"the launch configuration computes in {launched}, and this training in {dtype}",
+            fix=f'mixed_precision: "{wanted}" in the launch configuration, or another dtype',
+        )
 
 
 def _peft_config(model: Any, adapter: Adapter | None) -> Any:
@@ -238,13 +236,13 @@ def peak_here(training: Training) -> Peak:
 
 def _flops(trainer: Any, phase: Phase) -> float:
     size = phase.prepared.train
-    return flops_per_token(trainer.model, size.squares / size.tokens, adapter=phase.training.adapter is not None)
+    return flops_per_token(trainer.model, size.squares / size.tokens, adapter=phase.plan.training.adapter is not None)
 
 
 def _save_model(trainer: Any, phase: Phase, folder: Path, first: bool) -> None:
     """Leaves the phase's model as a checkpoint of its own; adapters become part of the weights."""
     target = folder / MODEL
-    if phase.training.adapter is None:
+    if phase.plan.training.adapter is None:
         trainer.save_model(str(target))
         return
     adapter = folder / "adapter"
@@ -259,21 +257,3 @@ def merge_adapter(source: Path, adapter: Path, target: Path) -> None:
 
     model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
     PeftModel.from_pretrained(model, adapter).merge_and_unload(safe_merge=True).save_pretrained(target)
-
-
-@contextmanager
-def _told_when_full(folder: Path) -> Iterator[None]:
-    """A full disk is one line, and takes no good checkpoint with it."""
-    try:
-        yield
-    except Exception as error:
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        # safetensors and torch have errors of their own for it.
-        if not full and not any(words in str(error) for words in ("No space left", "PytorchStreamWriter failed")):
-            raise
-        remove_broken_checkpoints(folder / _CHECKPOINTS)
-        kept = whole_checkpoints(folder / _CHECKPOINTS)
-        where = f"the checkpoint of step {kept[-1].name.split('-')[1]} is kept" if kept else "no checkpoint was whole"
-        raise StoreError(
-            f"the disk of {folder} is full; {where}", fix="free some space, and run the same again"
-        ) from error

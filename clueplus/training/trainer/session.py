@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from clueplus.errors import ClueplusError
-from clueplus.training.spec import Training
 from clueplus.training.trained import Progress, Reporter, Trained
 from clueplus.training.trainer.base import Base, digest, read_base
-from clueplus.training.trainer.prepared import Prepared, Size, prepare, read_prepared
+from clueplus.training.trainer.plan import Plan
+from clueplus.training.trainer.prepared import Prepared, prepare, read_prepared
 from clueplus.training.trainer.schedule import accumulation, steps_of
-from clueplus.training.trainer.work import Work
+from clueplus.training.trainer.work import Work, told_when_full
 
 if TYPE_CHECKING:
     from clueplus.training.trainer.watch import Tally
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
-Fill = Callable[[Base, Path, dict[str, int]], Size]
-
-
-class Preference(NamedTuple):
-    """What DPO is told besides its training."""
-
-    beta: float
-    precompute_reference: bool
-
-
-class Plan(NamedTuple):
-    """A phase as a room plans it.
-
-    `fill` writes its sequences; `packed` tells that a row of them holds several documents; `preference` makes it DPO.
-    """
-
-    training: Training
-    fill: Fill
-    packed: bool = False
-    preference: Preference | None = None
 
 
 def run_training(
@@ -73,7 +53,8 @@ def run_training(
         told = {**job, "base": found.digest, "data": digest([data]), "processes": processes.num_processes}
         work = Work(out, told, writes=processes.is_main_process)
         try:
-            return _train(plans, found, work, out, reporter if processes.is_main_process else _Silent(), processes)
+            with told_when_full(work.folder):
+                return _train(plans, found, work, out, reporter if processes.is_main_process else _Silent(), processes)
         finally:
             work.release()
 
@@ -129,7 +110,7 @@ def _run_phases(
             all_steps=sum(counts),
         )
         folder = _phase_folder(work, number)
-        phase = Phase(plan.training, source, sequences, plan.packed, plan.preference)
+        phase = Phase(plan, source, sequences)
         tallies.append(run_phase(phase, course, base, folder, reporter))
         source = folder / MODEL
     return tallies

@@ -119,6 +119,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             if state.global_step == 1:
                 _check_space(folder, rest=self._save_steps is not None)
             write_atomic(folder / WHOLE, json.dumps(asdict(self.tally)))
+        self._last = time.monotonic()  # saving is no part of the next step
 
     def _held_out(self, step: int, loss: float) -> None:
         if step == 0:

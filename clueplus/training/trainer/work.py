@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -100,3 +102,25 @@ def remove_broken_checkpoints(folder: Path) -> None:
     for path in folder.glob(f"{_PREFIX}*"):
         if path not in whole:
             shutil.rmtree(path)
+
+
+@contextmanager
+def told_when_full(folder: Path) -> Iterator[None]:
+    """Makes a full disk one line, and takes away the checkpoint that it left half written.
+
+    Raises:
+        StoreError: the disk of `folder` is full; it tells what is kept.
+    """
+    try:
+        yield
+    except Exception as error:
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        # pyarrow, safetensors and torch have errors of their own for it.
+        if not full and not any(words in str(error) for words in ("No space left", "PytorchStreamWriter failed")):
+            raise
+        kept = []
+        for place in folder.glob("*/checkpoints"):
+            remove_broken_checkpoints(place)
+            kept += whole_checkpoints(place)
+        where = f"the checkpoint of step {kept[-1].name.removeprefix(_PREFIX)} is kept" if kept else "nothing is lost"
+        raise StoreError(f"the disk of {folder} is full; {where}", fix="free space, and run the same again") from error

@@ -143,6 +143,14 @@ def test_the_libraries_say_nothing_and_are_left_as_they_were(
     assert constants.HF_HUB_DISABLE_TELEMETRY
 
 
+def test_a_launcher_does_not_change_the_precision(
+    base: Path, corpus: Path, tmp_path: Path, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    with pytest.raises(ClueplusError, match="computes in bf16, and this training in float32"):
+        train_expert(dapt(steps=1), base, corpus, tmp_path / "out", heard)
+
+
 def test_a_known_peak_gives_a_used_share(
     base: Path, corpus: Path, tmp_path: Path, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
