@@ -10,6 +10,9 @@ import torch
 from clueplus.errors import DataError
 from clueplus.files import canonical_json, sha256
 from clueplus.training.digest import checkpoint_digest
+from clueplus.training.merging.config import config_from
+from clueplus.training.merging.plan import make_plan
+from clueplus.training.merging.run import merge
 from tests.training.merging.conftest import weights, write
 
 
@@ -120,3 +123,16 @@ def test_no_folder_no_weights_and_a_broken_index_are_refused(tmp_path):
         (folder / "model.safetensors.index.json").write_text(text)
         with pytest.raises(DataError, match=words):
             checkpoint_digest(folder)
+
+
+def test_a_merge_repeated_elsewhere_has_the_same_digest(tmp_path):
+    contents = {"merge_method": "dare_ties", "parameters": {"weight": 0.5, "density": 0.5}, "seed": 3}
+    digests = set()
+    for place, order in (("here", ("one", "two")), ("elsewhere", ("two", "one"))):
+        for seed, name in enumerate(("base", "one", "two")):
+            write(tmp_path / place / name, weights(seed))
+        models = [{"model": str(tmp_path / place / name)} for name in order]
+        config = config_from({**contents, "models": models, "base_model": str(tmp_path / place / "base")}, place)
+        merge(make_plan(config), tmp_path / place / "out")
+        digests.add(checkpoint_digest(tmp_path / place / "out"))
+    assert len(digests) == 1

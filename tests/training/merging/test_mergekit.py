@@ -5,7 +5,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from clueplus.training.merging.config import read_config
+from clueplus.training.merging.config import as_mergekit, read_config
 from clueplus.training.merging.plan import make_plan
 from clueplus.training.merging.run import merge_in_memory
 from tests.support.tiny_model import build_tiny_model
@@ -43,10 +43,14 @@ def test_the_weights_agree_to_the_rounding_of_bf16(tmp_path, monkeypatch):
         content |= {} if method == "linear" else {"base_model": str(tmp_path / "base")}
         path = tmp_path / f"{method}.yaml"
         path.write_text(yaml.safe_dump(content))
-        run_merge(MergeConfiguration.model_validate(content), str(tmp_path / method), MergeOptions(quiet=True))
-        theirs = load_file(tmp_path / method / "model.safetensors")
-        ours = merge_in_memory(make_plan(read_config(path)))
+        config = read_config(path)
+        theirs = MergeConfiguration.model_validate(content)
+        assert MergeConfiguration.model_validate(yaml.safe_load(as_mergekit(config))) == theirs, "written for exchange"
+        run_merge(theirs, str(tmp_path / method), MergeOptions(quiet=True))
+        expected = load_file(tmp_path / method / "model.safetensors")
+        ours = merge_in_memory(make_plan(config))
+        assert ours.keys() == expected.keys()
         for name, tensor in ours.items():
-            distance = (tensor.view(torch.int16).int() - theirs[name].view(torch.int16).int()).abs()
+            distance = (tensor.view(torch.int16).int() - expected[name].view(torch.int16).int()).abs()
             assert int((distance > 1).sum()) <= tensor.numel() * 1e-4 + 1, (method, name)
             assert float((distance > 0).float().mean()) < 0.01, (method, name)

@@ -220,6 +220,16 @@ def test_slerp_is_on_the_arc(t):
         assert same(merged, base if t == 0.0 else other)
 
 
+@pytest.mark.parametrize(("cosine", "linear"), [(0.99, False), (0.9994, False), (0.9996, True)])
+def test_slerp_leaves_the_arc_only_where_tensors_are_parallel(cosine, linear):
+    base = torch.tensor([1.0, 0.0])
+    other = torch.tensor([cosine, math.sqrt(1 - cosine**2)])
+    merged = METHODS["slerp"](Operands(base, [Expert(other)], torch.float32, t=0.5))
+    assert (merged.rule is not None) == linear
+    length = float(merged.tensor.norm())
+    assert length == pytest.approx(math.sqrt((1 + cosine) / 2) if linear else 1.0, abs=1e-6)
+
+
 def test_slerp_of_parallel_or_zero_tensors_is_linear_and_says_so():
     base = random((50,), 1)
     near = METHODS["slerp"](Operands(base, [Expert(2 * base)], torch.float32, t=0.25))
@@ -316,6 +326,13 @@ def test_tiny_tensors_are_merged_and_not_zeroed(method, shape):
     assert merged.tensor.shape == shape
     if method in {*TRIMMED, "della"} and shape == (1,):
         assert merged.kept == [1.0] * 3
+
+
+def test_della_keeps_rows_of_one_entry_as_they_are():
+    operands = make((300, 1), count=1, density=0.5, epsilon=0.1)
+    merged = METHODS["della"](operands)
+    assert merged.kept == [1.0]
+    torch.testing.assert_close(merged.tensor, operands.experts[0].tensor)
 
 
 @pytest.mark.parametrize("method", ["breadcrumbs", "breadcrumbs_ties"])

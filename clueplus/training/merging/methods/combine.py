@@ -10,15 +10,13 @@ from clueplus.training.merging.operands import Merged, Operands, compute
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Coefficients that are meant to add up to one do so up to rounding in double precision.
-_ROUNDING = 1e-12
-
 
 def combine(operands: Operands, coefficients: Sequence[float], origin: float = 0.0) -> Merged:
     """Origin x base + sum of coefficient x expert.
 
     Written as c x reference + sum of c_k (tensor_k - reference), where the reference has the largest coefficient: so
-    entries that are equal in all models stay as they are, bit for bit, and a sole model of coefficient 1 is copied.
+    entries that are equal in all models stay as they are, bit for bit but for the sign of a zero, and a sole model of
+    coefficient 1 is copied.
     """
     terms: list[tuple[float, Tensor]] = [
         (weight, expert.tensor) for weight, expert in zip(coefficients, operands.experts, strict=True)
@@ -28,8 +26,6 @@ def combine(operands: Operands, coefficients: Sequence[float], origin: float = 0
     tensor = max(terms, key=lambda term: abs(term[0]))[1]
     others = [(weight, other.reshape(-1)) for weight, other in terms if weight and other is not tensor]
     reference, total = tensor.reshape(-1), sum(weight for weight, _ in terms)
-    if abs(total - 1) < _ROUNDING:
-        total = 1.0
 
     def part_of(part: slice) -> Tensor:
         start = reference[part].float()

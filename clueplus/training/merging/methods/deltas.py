@@ -18,20 +18,15 @@ Join = Callable[["list[Tensor]", Sequence[float], bool], "Tensor"]
 
 
 def merge_deltas(operands: Operands, thin: Thin, join: Join, *, whole_rows: bool = False) -> Merged:
-    """Base + lambda x join of w_k x thin(delta_k), part by part; experts of weight 0 take no part."""
+    """Base + lambda x join of w_k x thin(delta_k), part by part."""
+    weights = [expert.weight for expert in operands.experts]
 
     def part_of(part: slice) -> Tensor:
-        weights, deltas = [], []
         base = operands.origin.reshape(-1)[part].float()
-        for number, expert in enumerate(operands.experts):
-            delta = thin(number, operands.delta(number, part, base), part)
-            if expert.weight:
-                weights.append(expert.weight)
-                deltas.append(delta.mul_(expert.weight))
-        if not deltas:
-            return base
-        merged = join(deltas, weights, operands.normalize)
-        return merged.mul_(operands.factor).add_(base)
+        deltas = [
+            thin(number, operands.delta(number, part, base), part).mul_(weight) for number, weight in enumerate(weights)
+        ]
+        return join(deltas, weights, operands.normalize).mul_(operands.factor).add_(base)
 
     return compute(operands, part_of, whole_rows=whole_rows)
 
