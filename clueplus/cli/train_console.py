@@ -42,7 +42,8 @@ class TrainReporter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._close()
         if error is not None and self._stage:
-            self._say(f"[yellow]stopped[/] in {self._stage}; what is finished is kept: the same command goes on there")
+            more = "" if isinstance(error, KeyboardInterrupt) else "; what is finished is kept: run goes on from there"
+            self._say(f"[yellow]stopped[/] in {self._stage}{more}")
 
     def note(self, text: str) -> None:
         """One line worth knowing, once: seven corpora miss the same test splits."""
