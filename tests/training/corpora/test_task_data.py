@@ -62,7 +62,7 @@ def test_every_document_gets_what_is_asked_for_in_order(build):
 
 def test_only_what_stays_is_asked_about(build):
     with fake_server(answer, vllm=True) as server:
-        manifest, rows = build(server, rows=[NOTES[0], NOTES[0].upper(), SENTENCE, NOTES[1]])
+        manifest, _ = build(server, rows=[NOTES[0], NOTES[0].upper(), SENTENCE, NOTES[1]])
         assert sorted(map(number_of, server.requests)) == [0, 1]
     assert manifest.task_data.asked == 2
 
