@@ -71,13 +71,10 @@ class OnlyThese(Catalog):
         return self._user_dirs
 
 
-def test_document(number: int, note: str, answer: str = "yes", **fields: Any) -> dict[str, Any]:
+def a_document(number: int, note: str, answer: str = "yes", **fields: Any) -> dict[str, Any]:
     """A document of `write_task`'s tasks."""
     more = {"ward": "a ward named in at least five words", "options": ["one", "two"]}
     return {"id": f"document-{number}", "note": note, "answer": answer, **more, **fields}
-
-
-test_document.__test__ = False  # type: ignore[attr-defined]
 
 
 def write_task(folder: Path, notes: Iterable[str | Mapping[str, Any]], name: str = "toy", more: str = "") -> Path:
@@ -86,8 +83,8 @@ def write_task(folder: Path, notes: Iterable[str | Mapping[str, Any]], name: str
     task.mkdir(parents=True, exist_ok=True)
     (task / f"{name}.yaml").write_text(_YAML.format(name=name, more=more))
     (task / f"{name}.py").write_text(_CODE)
-    made = [note if isinstance(note, Mapping) else test_document(n, note) for n, note in enumerate(notes)]
-    shot = test_document(10**6, "a note that is shown as an example and tested nowhere at all")
+    made = [note if isinstance(note, Mapping) else a_document(n, note) for n, note in enumerate(notes)]
+    shot = a_document(10**6, "a note that is shown as an example and tested nowhere at all")
     rows = [{"split": "test", **document} for document in made] + [{"split": "fewshot", **shot}]
     (task / "sample.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder

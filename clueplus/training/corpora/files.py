@@ -70,7 +70,9 @@ def _kind(path: Path) -> tuple[str, ...] | None:
 
 
 def read_file(path: Path, encoding: str = "utf-8") -> Iterator[tuple[int, Any]]:
-    """The records of a file with the numbers of their lines or rows, from 1: JSON objects, Parquet rows, or one `{"text": ...}` for a text file; Bad for what is none.
+    """The records of a file with the numbers of their lines or rows, from 1.
+
+    A record is what a line of JSON or a row of Parquet holds, or `{"text": ...}` for a text file; Bad is what is none.
 
     Raises:
         DataError: the file can't be read, or is damaged; told by its name and never by its content.

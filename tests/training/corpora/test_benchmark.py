@@ -8,7 +8,7 @@ from clueplus.data import Library
 from clueplus.registry import Catalog
 from clueplus.training.corpora.benchmark import read_benchmark, wanted
 from clueplus.training.corpora.overlap import RowWords, Where
-from tests.support.corpora import SENTENCE, WORDS, OnlyThese, test_document, write_task
+from tests.support.corpora import SENTENCE, WORDS, OnlyThese, a_document, write_task
 
 LONG = " ".join(f"long{number}" for number in range(20))
 
@@ -20,7 +20,7 @@ def hits(benchmark, *texts):
 @pytest.fixture
 def toy(tmp_path):
     def benchmark(*notes, **fields):
-        documents = [test_document(n, note, **fields) for n, note in enumerate(notes)]
+        documents = [a_document(n, note, **fields) for n, note in enumerate(notes)]
         folder = write_task(tmp_path / "tasks", documents)
         return read_benchmark(OnlyThese([folder]), Library(tmp_path / "data"), 13)
 
@@ -84,7 +84,7 @@ def test_options_count_in_their_order_with_and_without_letters(toy):
 
 def test_elements_of_a_list_are_one_text_and_long_ones_are_their_own():
     metadata = Catalog().task("longhealth").metadata
-    document = {name: None for name in metadata.fields} | {"documents": [LONG * 10, SENTENCE * 10]}
+    document = dict.fromkeys(metadata.fields) | {"documents": [LONG * 10, SENTENCE * 10]}
     assert len(list(wanted(document, metadata))) == 2
     assert len(list(wanted({**document, "documents": [LONG, SENTENCE]}, metadata))) == 1
 

@@ -234,7 +234,9 @@ def test_what_is_not_checked_is_told(tmp_path):
     write_task(tmp_path / "tasks", [SENTENCE], more=more)
     write_rows(tmp_path / "in.jsonl", FILLER[:2])
     manifest = build_corpus(corpus(), tmp_path / "out", around)
-    assert notes == ["not compared with 1 test splits that are not here: toy (official)"]
+    build_corpus(corpus(), tmp_path / "another", around)
+    told = "no row is compared with 1 test splits that can't be read here: toy (official)"
+    assert notes == [told], "once is enough for several corpora"
     (split,) = manifest.unchecked
     assert split.unchecked == "not on this machine (clueplus data import toy PATH)"
 

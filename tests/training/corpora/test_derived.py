@@ -22,7 +22,7 @@ ORDER = [
     ("S00", 0, "Superficial injury of head"),
     ("S00XXXA", 1, "Superficial injury of head, initial encounter"),
 ]
-TABULAR = """<?xml version='1.0' encoding='utf-8'?>
+TABULAR = b"""<?xml version='1.0' encoding='utf-8'?>
 <ICD10CM.tabular>
  <chapter><name>4</name><desc>Endocrine diseases (E00-E89)</desc>
   <section id='E08-E13'><desc>Diabetes mellitus (E08-E13)</desc>
@@ -44,7 +44,7 @@ TABULAR = """<?xml version='1.0' encoding='utf-8'?>
   </section>
  </chapter>
 </ICD10CM.tabular>
-""".encode()
+"""
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,6 @@ from clueplus.training.corpora.words import words
 from tests.support.corpora import SENTENCE, WORDS
 
 HERE = Where("toy", "sample")
-OPTIONS = [
-    "alpha bravo charlie delta echo foxtrot golf",
-    "hotel india juliett kilo",
-    "lima mike",
-    "november oscar papa",
-]
 
 
 def index(*texts, n=13):

@@ -81,11 +81,10 @@ def test_a_broken_restricted_split_is_told_as_unchecked_and_not_quoted(tmp_path,
 
 
 def test_a_corpus_of_a_restricted_source_is_for_its_owner_alone(tmp_path):
-    write_rows(
-        tmp_path / "in.jsonl", [f"{CANARY} one of two notes", {"text": 7}, f"{CANARY} the other note of the two"]
-    )
+    write_rows(tmp_path / "in.jsonl", [f"{CANARY} one of two notes", {"text": 7}, f"{CANARY} the other of two"])
     manifest = build_corpus(corpus(tier="restricted"), tmp_path / "out", surroundings(tmp_path))
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [tmp_path / "out", *(tmp_path / "out").iterdir()]}
+    out = tmp_path / "out"
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [out, *out.iterdir()]}
     assert modes == {"out": 0o700, "documents.jsonl": 0o600, "manifest.json": 0o600}
     assert CANARY not in manifest.model_dump_json()
     assert clueplus.errors.messages_withheld() == "src is restricted"

@@ -62,7 +62,7 @@ def test_every_document_gets_what_is_asked_for_in_order(build):
 
 def test_only_what_stays_is_asked_about(build):
     with fake_server(answer, vllm=True) as server:
-        manifest, rows = build(server, rows=[NOTES[0], NOTES[0].upper(), SENTENCE, NOTES[1]])
+        manifest, _ = build(server, rows=[NOTES[0], NOTES[0].upper(), SENTENCE, NOTES[1]])
         assert sorted(map(number_of, server.requests)) == [0, 1]
     assert manifest.task_data.asked == 2
 
@@ -164,9 +164,11 @@ def test_an_endpoint_that_is_not_there_is_one_line_and_leaves_nothing(build, tmp
     class Nowhere:
         base_url = "http://127.0.0.1:9/v1"
 
+    heard = []
     with pytest.raises(ClueplusError, match="does not answer"):
-        build(Nowhere)
+        build(Nowhere, around=surroundings(tmp_path, progress=lambda *state: heard.append(state)))
     assert not (tmp_path / "out").exists()
+    assert heard == [], "nothing is read for nothing"
 
 
 def test_documents_with_braces_are_asked_about_as_they_are(build):
