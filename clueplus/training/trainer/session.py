@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +12,7 @@ from clueplus.errors import ClueplusError
 from clueplus.training.trained import Progress, Reporter, Trained
 from clueplus.training.trainer.base import Base, digest, read_base
 from clueplus.training.trainer.plan import Plan
-from clueplus.training.trainer.prepared import Prepared, prepare, read_prepared
+from clueplus.training.trainer.prepared import Prepared, is_prepared, prepare, read_prepared
 from clueplus.training.trainer.schedule import accumulation, steps_of
 from clueplus.training.trainer.work import Work, told_when_full
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from clueplus.training.trainer.watch import Tally
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
+_POLL_SECONDS = 0.2
 
 
 def run_training(
@@ -80,10 +82,15 @@ def _train(plans: Sequence[Plan], base: Base, work: Work, out: Path, reporter: R
 
 def _prepare(plans: Sequence[Plan], base: Base, work: Work, processes: Any) -> list[Prepared]:
     folders = [_phase_folder(work, number) / "sequences" for number in range(1, len(plans) + 1)]
+    processes.wait_for_everyone()  # what an earlier job left is gone
     if processes.is_main_process:
         for plan, folder in zip(plans, folders, strict=True):
             fill = plan.fill
             prepare(folder, lambda to, losses, fill=fill: fill(base, to, losses))  # type: ignore[misc]
+    else:
+        # A barrier gives up after half an hour; to tokenize a large corpus takes longer.
+        while not all(map(is_prepared, folders)):
+            time.sleep(_POLL_SECONDS)
     processes.wait_for_everyone()
     return [read_prepared(folder) for folder in folders]
 
