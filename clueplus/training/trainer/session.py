@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,9 +85,12 @@ def _prepare(plans: Sequence[Plan], base: Base, work: Work, processes: Any) -> l
     folders = [_phase_folder(work, number) / "sequences" for number in range(1, len(plans) + 1)]
     processes.wait_for_everyone()  # what an earlier job left is gone
     if processes.is_main_process:
-        for plan, folder in zip(plans, folders, strict=True):
-            fill = plan.fill
-            prepare(folder, lambda to, losses, fill=fill: fill(base, to, losses))  # type: ignore[misc]
+        try:
+            for plan, folder in zip(plans, folders, strict=True):
+                prepare(folder, partial(plan.fill, base))
+        except ClueplusError:
+            work.remove()  # nothing was trained: a run that was would have found its sequences
+            raise
     else:
         # A barrier gives up after half an hour; to tokenize a large corpus takes longer.
         while not all(map(is_prepared, folders)):

@@ -172,6 +172,7 @@ def test_what_cannot_be_trained_is_one_line(base: Path, tmp_path: Path, heard: H
         with pytest.raises(ClueplusError, match=told):
             train_expert(spec, base, folder, tmp_path / f"out{number}", heard)
         assert not (tmp_path / f"out{number}").exists()
+    assert not work_folder(tmp_path / "out0").exists(), "a mistake leaves nothing behind"
 
 
 def test_an_output_that_exists_is_left_alone(base: Path, tmp_path: Path, heard: Heard) -> None:
