@@ -105,6 +105,7 @@ def test_an_expert_knows_its_corpus_better_than_its_base(base: Path, tmp_path: P
     assert heard.states[-1].seconds_left == 0
     _check_output(tmp_path / "one", base)
     _check_metrics(tmp_path / "one", trained)
+    _check_events(tmp_path / "one", trained.steps)
 
 
 def _check_output(out: Path, base: Path) -> None:
@@ -139,6 +140,14 @@ def _check_metrics(out: Path, trained: Any) -> None:
     assert held_out == [trained.losses["held_out_before"], trained.losses["held_out_after"]]
     assert {row["mfu"] for row in steps} == {None}
     assert "cpu" in trained.facts["mfu_reason"]
+
+
+def _check_events(out: Path, steps: int) -> None:
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    events = list(EventFileLoader(str(out / "tensorboard" / "events.out.tfevents.0")).Load())
+    losses = [event.step for event in events for value in event.summary.value if value.tag == "loss"]
+    assert losses == list(range(1, steps + 1))
 
 
 @pytest.mark.parametrize("kind", ["lora", "dora"])
