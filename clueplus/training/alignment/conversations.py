@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from clueplus.errors import DataError
 from clueplus.models.template import PROBES, Probe, read_template
@@ -53,14 +54,21 @@ class Chat:
         self.system = self._has_system_role()
         self._bos: Ids = ids[3][:1] if template.add_special_tokens else []
 
-    def encode(self, row: Row, answer: str) -> Encoded | None:
-        """The token ids of a row with an answer; None where the prompt's are no beginning of the whole's.
+    def encode(self, asked: Sequence[tuple[Row, str]]) -> list[Encoded | None]:
+        """The token ids of rows with an answer each; None where the prompt's are no beginning of the whole's.
 
         That happens where a template renders a prompt alone in another way, and where tokens merge across the border.
+        Many at once: a tokenizer has threads for them.
         """
-        messages = self.messages(row)
-        prompt = self._render(messages, generation_prompt=True)
-        whole = self._render([*messages, {"role": "assistant", "content": answer}], generation_prompt=False)
+        texts = []
+        for row, answer in asked:
+            messages = self.messages(row)
+            texts.append(self._render(messages, generation_prompt=True))
+            texts.append(self._render([*messages, {"role": "assistant", "content": answer}], generation_prompt=False))
+        ids = self._ids(texts)
+        return [self._parted(prompt, whole) for prompt, whole in zip(ids[::2], ids[1::2], strict=True)]
+
+    def _parted(self, prompt: Ids, whole: Ids) -> Encoded | None:
         if whole[: len(prompt)] != prompt or self.end not in whole[len(prompt) :]:
             return None
         # What a template writes after the end token is never generated; to train on it would be to train on nothing.
@@ -83,16 +91,21 @@ class Chat:
         """Some templates raise on a system turn, and some leave it out without a word."""
         messages = [{"role": "system", "content": _SYSTEM_PROBE}, {"role": "user", "content": "Why?"}]
         try:
-            text = self._base.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            text = self._render(messages, generation_prompt=True)
         except Exception:
             return False
         return _SYSTEM_PROBE in text
 
     def _probe(self, probe: Probe) -> Ids:
-        if probe.messages is not None:
-            return self._render(probe.messages, generation_prompt=probe.generation_prompt)
-        return list(self._base.tokenizer(probe.text, add_special_tokens=probe.special_tokens)["input_ids"])
+        if probe.messages is None:
+            return list(self._base.tokenizer(probe.text, add_special_tokens=probe.special_tokens)["input_ids"])
+        return self._ids([self._render(probe.messages, generation_prompt=probe.generation_prompt)])[0]
 
-    def _render(self, messages: list[dict[str, str]], *, generation_prompt: bool) -> Ids:
-        apply: Any = self._base.tokenizer.apply_chat_template
-        return list(apply(messages, add_generation_prompt=generation_prompt, return_dict=False))
+    def _render(self, messages: list[dict[str, str]], *, generation_prompt: bool) -> str:
+        apply = self._base.tokenizer.apply_chat_template
+        return str(apply(messages, add_generation_prompt=generation_prompt, tokenize=False))
+
+    def _ids(self, texts: list[str]) -> list[Ids]:
+        """A template writes its special tokens itself."""
+        found: list[Ids] = self._base.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+        return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from clueplus.errors import DataError
@@ -14,7 +15,8 @@ from clueplus.training.trainer.prepared import HELD_OUT, TRAIN, Size, Tokens, dr
 from clueplus.training.trainer.rows import ROWS, Row, read_rows
 
 UNTRAINED = -100
-Encode = Callable[[Chat, Row, int, dict[str, int]], Tokens | None]
+Encode = Callable[[Chat, list[Row], int, dict[str, int]], Iterator[Tokens]]
+_ROWS_AT_ONCE = 256
 
 
 def fill_sft(base: Base, rows: Path, training: Training, folder: Path, losses: dict[str, int]) -> Size:
@@ -28,7 +30,7 @@ def fill_sft(base: Base, rows: Path, training: Training, folder: Path, losses: d
             f"{rows / ROWS} has preference rows (rejected_output), and the method is sft",
             fix="method: dpo, or a corpus of kind instructions",
         )
-    return _fill(base, rows, training, folder, losses, _instruction, ("input_ids", "labels"))
+    return _fill(base, rows, training, folder, losses, _instructions, ("input_ids", "labels"))
 
 
 def fill_dpo(base: Base, rows: Path, training: Training, folder: Path, losses: dict[str, int]) -> Size:
@@ -37,44 +39,51 @@ def fill_dpo(base: Base, rows: Path, training: Training, folder: Path, losses: d
     Raises:
         DataError: there are no preference rows, none fits the context, or the chat template can't be used.
     """
-    return _fill(base, rows, training, folder, losses, _preference, ("prompt_ids", "chosen_ids", "rejected_ids"))
+    return _fill(base, rows, training, folder, losses, _preferences, ("prompt_ids", "chosen_ids", "rejected_ids"))
 
 
-def _instruction(chat: Chat, row: Row, max_length: int, losses: dict[str, int]) -> Tokens | None:
-    found = _encode(chat, row, row.output, losses)
-    if found is None or _too_long([found], max_length, losses):
-        return None
-    labels = [UNTRAINED] * len(found.prompt) + found.answer
-    assert labels[-1] == chat.end, "an answer without its end token teaches a model never to stop"
-    assert any(label not in (UNTRAINED, chat.end) for label in labels), "a row without a word to learn"
-    return {"input_ids": found.prompt + found.answer, "labels": labels}
+def _instructions(chat: Chat, rows: list[Row], max_length: int, losses: dict[str, int]) -> Iterator[Tokens]:
+    answered = [row for row in rows if _has_answer(row.output, losses)]
+    for found in chat.encode([(row, row.output) for row in answered]):
+        if _changed([found], losses) or found is None or _too_long([found], max_length, losses):
+            continue
+        labels = [UNTRAINED] * len(found.prompt) + found.answer
+        assert labels[-1] == chat.end, "an answer without its end token teaches a model never to stop"
+        assert any(label not in (UNTRAINED, chat.end) for label in labels), "a row without a word to learn"
+        yield {"input_ids": found.prompt + found.answer, "labels": labels}
 
 
-def _preference(chat: Chat, row: Row, max_length: int, losses: dict[str, int]) -> Tokens | None:
-    if row.rejected is None:
-        _count(losses, "rows_without_rejected_output")
-        return None
-    if row.output.strip() == row.rejected.strip():
+def _preferences(chat: Chat, rows: list[Row], max_length: int, losses: dict[str, int]) -> Iterator[Tokens]:
+    pairs = [(row, row.rejected) for row in rows if row.rejected is not None and _is_pair(row, row.rejected, losses)]
+    _count(losses, "rows_without_rejected_output", sum(row.rejected is None for row in rows))
+    both = chat.encode([(row, answer) for row, rejected in pairs for answer in (row.output, rejected)])
+    for chosen, rejected in zip(both[::2], both[1::2], strict=True):
+        if _changed([chosen, rejected], losses) or chosen is None or rejected is None:
+            continue
+        if not _too_long([chosen, rejected], max_length, losses):
+            yield {"prompt_ids": chosen.prompt, "chosen_ids": chosen.answer, "rejected_ids": rejected.answer}
+
+
+def _is_pair(row: Row, rejected: str, losses: dict[str, int]) -> bool:
+    if row.output.strip() == rejected.strip():
         _count(losses, "pairs_of_equal_answers")
-        return None
-    chosen = _encode(chat, row, row.output, losses)
-    rejected = None if chosen is None else _encode(chat, row, row.rejected, losses)
-    if chosen is None or rejected is None or _too_long([chosen, rejected], max_length, losses):
-        return None
-    return {"prompt_ids": chosen.prompt, "chosen_ids": chosen.answer, "rejected_ids": rejected.answer}
+        return False
+    return _has_answer(row.output, losses) and _has_answer(rejected, losses)
 
 
-def _encode(chat: Chat, row: Row, answer: str, losses: dict[str, int]) -> Encoded | None:
+def _has_answer(answer: str, losses: dict[str, int]) -> bool:
     if not answer.strip():
         _count(losses, "rows_without_answer")
-        return None
-    found = chat.encode(row, answer)
-    if found is None:
+    return bool(answer.strip())
+
+
+def _changed(found: list[Encoded | None], losses: dict[str, int]) -> bool:
+    if None in found:
         _count(losses, "rows_whose_prompt_the_template_changes")
-    return found
+    return None in found
 
 
-def _too_long(encoded: list[Encoded], max_length: int, losses: dict[str, int]) -> bool:
+def _too_long(encoded: Sequence[Encoded], max_length: int, losses: dict[str, int]) -> bool:
     """A cut answer would teach to stop in the middle, or never: such a row is left out."""
     longest = max(len(one.prompt) + len(one.answer) for one in encoded)
     if longest <= max_length:
@@ -97,11 +106,9 @@ def _fill(
     held_out = _held_out_prompts(rows, training)
 
     def sequences(side: bool, into: dict[str, int]) -> Iterator[Tokens]:
-        for row in read_rows(rows):
-            if (_prompt(row) in held_out) == side:
-                found = encode(chat, row, training.max_length, into)
-                if found is not None:
-                    yield found
+        wanted = (row for row in read_rows(rows) if (_prompt(row) in held_out) == side)
+        while some := list(islice(wanted, _ROWS_AT_ONCE)):
+            yield from encode(chat, some, training.max_length, into)
 
     size = write_sequences(folder / TRAIN, sequences(False, losses), columns)
     if not size.rows:
@@ -143,4 +150,5 @@ def _nothing_left(base: Base, rows: Path, training: Training, losses: dict[str, 
 
 
 def _count(losses: dict[str, int], what: str, number: int = 1) -> None:
-    losses[what] = losses.get(what, 0) + number
+    if number:
+        losses[what] = losses.get(what, 0) + number

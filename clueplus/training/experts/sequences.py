@@ -105,16 +105,20 @@ def _side(corpus: Path, wanted: Callable[[Document], bool], held_out: frozenset[
 def _tokenize(base: Base, texts: Iterator[str]) -> Iterator[Ids]:
     """Token ids of whole documents, with whatever the tokenizer itself opens a text with, and EOS."""
     while some := list(islice(texts, _TEXTS_AT_ONCE)):
-        for ids in base.tokenizer(some)["input_ids"]:
-            yield ids if ids and ids[-1] == base.eos else [*ids, base.eos]
+        yield from (_ended(base, ids) for ids in base.tokenizer(some)["input_ids"])
 
 
 def _outputs(base: Base, document: Document) -> Ids:
     first, *rest = document.task_data
-    joined = [*base.tokenizer(first)["input_ids"], base.eos]
+    joined = _ended(base, base.tokenizer(first)["input_ids"])
     for output in rest:
         joined += [*_plain(base, output), base.eos]
     return joined
+
+
+def _ended(base: Base, ids: Ids) -> Ids:
+    """Some tokenizers put an EOS themselves."""
+    return [*ids] if ids and ids[-1] == base.eos else [*ids, base.eos]
 
 
 def _plain(base: Base, text: str) -> Ids:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +12,8 @@ from clueplus.errors import DataError, one_line
 
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
-# What a tokenizer and a generation config are written in:
-# copied as they are, so that a checkpoint is spoken to like its base.
-TOKENIZER_FILES = (
+# Tokenizer and generation config: copied as they are, so that a checkpoint is spoken to like its base.
+CARRIED = (
     *("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "merges.txt"),
     *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
     *("chat_template.jinja", "chat_template.json", "generation_config.json"),
@@ -23,13 +22,11 @@ _VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 
 
 class Base(NamedTuple):
-    """A checkpoint to train from. `context` is the number of positions it knows, None where its config tells none."""
+    """A checkpoint to train from; `eos` is its tokenizer's end-of-sequence token, `digest` the sha256 of its files."""
 
     folder: Path
     tokenizer: Any
     eos: int
-    pad: int
-    context: int | None
     digest: str
 
 
@@ -54,19 +51,11 @@ def read_base(folder: Path, max_length: int) -> Base:
             f"sequences of {max_length} tokens are longer than the context of {folder}, {context}",
             fix=f"max_length: {context}, or a base with a longer context",
         )
-    pad = tokenizer.pad_token_id
-    files = [folder / CONFIG, *weights, *(folder / name for name in TOKENIZER_FILES)]
-    return Base(
-        folder,
-        tokenizer,
-        tokenizer.eos_token_id,
-        tokenizer.eos_token_id if pad is None else pad,
-        context,
-        digest(files),
-    )
+    files = [folder / CONFIG, *weights, *(folder / name for name in CARRIED)]
+    return Base(folder, tokenizer, tokenizer.eos_token_id, digest(files))
 
 
-def digest(files: Iterator[Path] | list[Path]) -> str:
+def digest(files: Iterable[Path]) -> str:
     """The sha256 of the names and contents of those `files` that exist."""
     found = hashlib.sha256()
     for path in files:

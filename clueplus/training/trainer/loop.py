@@ -60,7 +60,7 @@ def run_phase(phase: Phase, course: Course, base: Base, folder: Path, reporter: 
     tally = Tally(**json.loads((kept[-1] / WHOLE).read_text(encoding="utf-8"))) if kept else Tally()
     if kept:
         reporter.note(f"{course.name} goes on from step {tally.step}")
-    log = MetricsLog(folder.parent, course.name, course.steps_before + tally.step) if first else None
+    log = MetricsLog(folder.parent, course.name, course.steps_before + tally.step if kept else None) if first else None
     trainer.args.eval_on_start = trainer.eval_dataset is not None and not kept and not course.steps_before
     watch = Watch(
         course,

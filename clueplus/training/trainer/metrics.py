@@ -16,18 +16,18 @@ class MetricsLog:
     Args:
         folder: of both.
         phase: that begins or goes on.
-        step: the last step that counts, 0 of a phase that begins; what a killed run wrote of it after its last
+        step: the last step that counts, None of a phase that begins; what a killed run wrote of it after its last
             checkpoint is dropped.
     """
 
-    def __init__(self, folder: Path, phase: str, step: int) -> None:
+    def __init__(self, folder: Path, phase: str, step: int | None) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         path = folder / METRICS
         kept = [line for line in _lines(path) if _stays(json.loads(line), phase, step)]
         path.write_text("".join(kept), encoding="utf-8")
         self._file = path.open("a", encoding="utf-8")
-        self._events = SummaryWriter(str(folder / EVENTS), purge_step=step + 1)
+        self._events = SummaryWriter(str(folder / EVENTS), purge_step=None if step is None else step + 1)
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Writes the metrics of a step; `step` and `phase` tell where they are of."""
@@ -43,8 +43,8 @@ class MetricsLog:
         self._events.close()
 
 
-def _stays(row: Mapping[str, Any], phase: str, step: int) -> bool:
-    return bool(row["phase"] != phase or 0 < row["step"] <= step)
+def _stays(row: Mapping[str, Any], phase: str, step: int | None) -> bool:
+    return bool(row["phase"] != phase or (step is not None and row["step"] <= step))
 
 
 def _lines(path: Path) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clueplus.files import write_atomic
-from clueplus.training.trainer.base import CONFIG, INDEX, TOKENIZER_FILES, weight_files
+from clueplus.training.trainer.base import CARRIED, CONFIG, INDEX, weight_files
 from clueplus.training.trainer.metrics import EVENTS, METRICS
 
 
@@ -32,7 +32,7 @@ def finish(model: Path, base: Path, work: Path, out: Path, dtype: str) -> None:
         _convert(path, made / path.name, dtype)
     _write_index(model, made)
     _write_config(base, made, dtype)
-    for name in TOKENIZER_FILES:
+    for name in CARRIED:
         if (base / name).is_file():
             shutil.copyfile(base / name, made / name)
     shutil.copyfile(work / METRICS, made / METRICS)

@@ -51,7 +51,7 @@ def prepare(folder: Path, fill: Callable[[Path, dict[str, int]], Size]) -> None:
         folder: for token ids, which are text to whoever has the tokenizer: its owner alone may read it.
         fill: writes TRAIN and, where there is a split, HELD_OUT; counts what it leaves out; returns the size of TRAIN.
     """
-    if (folder / _WHOLE).is_file():
+    if is_prepared(folder):
         return
     shutil.rmtree(folder, ignore_errors=True)
     make_private(folder)
@@ -59,6 +59,11 @@ def prepare(folder: Path, fill: Callable[[Path, dict[str, int]], Size]) -> None:
     size = fill(folder, losses)
     # Last: it says that the rest is whole.
     write_atomic(folder / _WHOLE, json.dumps({"train": size, "losses": losses}), private=True)
+
+
+def is_prepared(folder: Path) -> bool:
+    """Whether a phase's sequences are whole."""
+    return (folder / _WHOLE).is_file()
 
 
 def read_prepared(folder: Path) -> Prepared:

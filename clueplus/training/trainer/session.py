@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from clueplus.errors import ClueplusError
 from clueplus.training.trained import Progress, Reporter, Trained
 from clueplus.training.trainer.base import Base, digest, read_base
 from clueplus.training.trainer.plan import Plan
-from clueplus.training.trainer.prepared import Prepared, prepare, read_prepared
+from clueplus.training.trainer.prepared import Prepared, is_prepared, prepare, read_prepared
 from clueplus.training.trainer.schedule import accumulation, steps_of
 from clueplus.training.trainer.work import Work, told_when_full
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from clueplus.training.trainer.watch import Tally
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
+_POLL_SECONDS = 0.2
 
 
 def run_training(
@@ -80,10 +83,18 @@ def _train(plans: Sequence[Plan], base: Base, work: Work, out: Path, reporter: R
 
 def _prepare(plans: Sequence[Plan], base: Base, work: Work, processes: Any) -> list[Prepared]:
     folders = [_phase_folder(work, number) / "sequences" for number in range(1, len(plans) + 1)]
+    processes.wait_for_everyone()  # what an earlier job left is gone
     if processes.is_main_process:
-        for plan, folder in zip(plans, folders, strict=True):
-            fill = plan.fill
-            prepare(folder, lambda to, losses, fill=fill: fill(base, to, losses))  # type: ignore[misc]
+        try:
+            for plan, folder in zip(plans, folders, strict=True):
+                prepare(folder, partial(plan.fill, base))
+        except ClueplusError:
+            work.remove()  # nothing was trained: a run that was would have found its sequences
+            raise
+    else:
+        # A barrier gives up after half an hour; to tokenize a large corpus takes longer.
+        while not all(map(is_prepared, folders)):
+            time.sleep(_POLL_SECONDS)
     processes.wait_for_everyone()
     return [read_prepared(folder) for folder in folders]
 

@@ -97,6 +97,29 @@ def test_dpo_prefers_what_was_chosen(
     assert chosen - rejected > 5, "the odds moved towards what was chosen"
 
 
+def test_the_loss_of_dpo_is_its_formula(base: Path, tokenizer: Any, tmp_path: Path, heard: Heard) -> None:
+    """The second step's loss, by hand from the model that the first one left."""
+    rows, beta = preference_rows(4), 0.4
+    folder = write_rows(tmp_path / "rows", rows)
+    for steps in (1, 2):
+        spec = align_spec(
+            "dpo", epochs=2, steps=steps, batch=4, device_batch=2, learning_rate=1e-3, schedule="constant"
+        )
+        trained = align(spec.model_copy(update={"beta": beta}), base, folder, tmp_path / str(steps), heard)
+
+    def gains(answer: str) -> list[float]:
+        whole = [rendered(tokenizer, row, row[answer]) for row in rows]
+        before, after = (
+            sequence_losses(model, [ids for ids, _ in whole], [prompt for _, prompt in whole])
+            for model in (base, tmp_path / "1")
+        )
+        return [old - new for (old, _), (new, _) in zip(before, after, strict=True)]
+
+    margins = [chosen - rejected for chosen, rejected in zip(gains("output"), gains("rejected_output"), strict=True)]
+    expected = sum(math.log1p(math.exp(-beta * margin)) for margin in margins) / len(margins)
+    assert trained.losses["phase1_last"] == pytest.approx(expected, rel=1e-4)
+
+
 def test_dpo_with_an_adapter_leaves_a_whole_model(base: Path, tmp_path: Path, heard: Heard) -> None:
     spec = align_spec("dpo", steps=2, learning_rate=1e-3, adapter={"rank": 4}, dtype="bfloat16", held_out=0.2)
     trained = align(spec, base, write_rows(tmp_path / "rows", preference_rows(8)), tmp_path / "out", heard)

@@ -65,14 +65,14 @@ def test_an_answer_begins_after_the_prompt_and_ends_with_the_end_token(
     template: str, prompt: str, with_template: Any
 ) -> None:
     found = with_template(template)
-    encoded = Chat(found).encode(ROW, "Apixaban")
+    (encoded,) = Chat(found).encode([(ROW, "Apixaban")])
     assert encoded is not None
     assert found.tokenizer.decode(encoded.prompt) == prompt
     assert found.tokenizer.decode(encoded.answer) == f"Apixaban{END}", "what follows the end token is not trained on"
 
 
 def test_without_an_input_the_instruction_is_the_users(with_template: Any) -> None:
-    encoded = Chat(found := with_template("its own")).encode(ROW._replace(input=" "), "Apixaban")
+    (encoded,) = Chat(found := with_template("its own")).encode([(ROW._replace(input=" "), "Apixaban")])
     assert found.tokenizer.decode(encoded.prompt) == "<|bos|><|user|>\nName the drug.<|end|>\n<|assistant|>\n"
 
 
@@ -84,7 +84,7 @@ def test_a_prompt_opens_as_it_does_when_the_model_is_asked(with_template: Any) -
     found.tokenizer._tokenizer.post_processor = TemplateProcessing(
         single="<|bos|> $A", special_tokens=[("<|bos|>", found.tokenizer.bos_token_id)]
     )
-    encoded = Chat(found).encode(ROW, "Apixaban")
+    (encoded,) = Chat(found).encode([(ROW, "Apixaban")])
     assert encoded.prompt[:2] == found.tokenizer.convert_tokens_to_ids(["<|bos|>", "<|system|>"])
 
 

@@ -105,6 +105,7 @@ def test_an_expert_knows_its_corpus_better_than_its_base(base: Path, tmp_path: P
     assert heard.states[-1].seconds_left == 0
     _check_output(tmp_path / "one", base)
     _check_metrics(tmp_path / "one", trained)
+    _check_events(tmp_path / "one", trained.steps)
 
 
 def _check_output(out: Path, base: Path) -> None:
@@ -141,6 +142,14 @@ def _check_metrics(out: Path, trained: Any) -> None:
     assert "cpu" in trained.facts["mfu_reason"]
 
 
+def _check_events(out: Path, steps: int) -> None:
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    events = list(EventFileLoader(str(out / "tensorboard" / "events.out.tfevents.0")).Load())
+    losses = [event.step for event in events for value in event.summary.value if value.tag == "loss"]
+    assert losses == list(range(1, steps + 1))
+
+
 @pytest.mark.parametrize("kind", ["lora", "dora"])
 def test_adapters_end_as_part_of_the_weights(kind: str, base: Path, tmp_path: Path, heard: Heard) -> None:
     from safetensors.torch import load_file
@@ -172,6 +181,7 @@ def test_what_cannot_be_trained_is_one_line(base: Path, tmp_path: Path, heard: H
         with pytest.raises(ClueplusError, match=told):
             train_expert(spec, base, folder, tmp_path / f"out{number}", heard)
         assert not (tmp_path / f"out{number}").exists()
+    assert not work_folder(tmp_path / "out0").exists(), "a mistake leaves nothing behind"
 
 
 def test_an_output_that_exists_is_left_alone(base: Path, tmp_path: Path, heard: Heard) -> None:

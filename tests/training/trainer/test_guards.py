@@ -23,7 +23,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_corpus(tmp_path_factory.mktemp("corpus") / "c", SENTENCES[:24])
 
 
-SPEC = dapt(batch=1, max_length=96, save_steps=2, neftune_alpha=5.0)
+SPEC = dapt(batch=1, max_length=96, save_steps=2, neftune_alpha=5.0, held_out=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +116,13 @@ def test_a_full_disk_leaves_the_last_good_checkpoint_to_go_on_from(
     assert again.states[0].step == 3
     assert checkpoint_digest(out) == undisturbed
     rows = metrics(out)
-    assert [row["step"] for row in rows] == list(range(1, trained.steps + 1)), "no step twice, none missing"
-    assert rows[-1]["tokens"] == trained.tokens
-    assert trained.losses["phase1_first"] == rows[0]["loss"]
+    told = [row["step"] for row in rows]
+    assert told == [0, *range(1, trained.steps + 1), trained.steps], (
+        "no step twice, none missing; held out at both ends"
+    )
+    assert rows[-2]["tokens"] == trained.tokens
+    assert trained.losses["phase1_first"] == rows[1]["loss"]
+    assert trained.losses["held_out_before"] == rows[0]["held_out_loss"]
 
 
 def test_the_libraries_say_nothing_and_are_left_as_they_were(
