@@ -272,6 +272,8 @@ def test_memory_is_bounded_by_tensors_and_not_by_the_model(models, configure):
     plan = make_plan(configure("linear"))
     many = replace(plan, shards=[*plan.shards, *plan.shards])
     assert many.memory == plan.memory
+    largest = 2 * 40 * 8  # an embedding: of four models and merged, read ahead, and being written
+    assert plan.memory == (600 << 20) + (5 + 5 + 1) * largest
 
 
 def test_tensors_fill_shards_in_order():

@@ -81,6 +81,13 @@ def test_a_count_that_is_whole_is_not_moved_by_rounding():
     assert kept_count(0.29, 100) == 29
 
 
+def test_two_fractions_that_round_up_do_not_ask_for_more_than_there_is():
+    assert kept_count(0.5, 3) == 2
+    assert outlier_count(0.5, 2, 3) == 1
+    assert kept_count(0.5, 1) == 1
+    assert outlier_count(0.5, 1, 1) == 0
+
+
 def test_random_numbers_are_uniform_and_depend_on_key_and_position_only():
     numbers = uniform(123, slice(0, 100_000), "cpu")
     assert float(numbers.min()) >= 0
