@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -20,6 +20,7 @@ from clueplus.training.merging.config import MergeConfig
 from clueplus.training.spec import Strict
 
 Kind = Literal["corpus", "expert", "merge", "align", "evaluate", "gate"]
+KINDS: tuple[Kind, ...] = ("corpus", "expert", "merge", "align", "evaluate", "gate")
 BASE = "base"
 # What a stage may take its weights from; `base` beside them.
 MODELS: tuple[Kind, ...] = ("expert", "merge", "align")
@@ -158,7 +159,6 @@ class GateStage(Strict):
 
 
 Block = CorpusStage | ExpertStage | MergeStage | AlignStage | EvaluateStage | GateStage
-Specs = Mapping[str, Any]
 
 
 class Stage(Strict):
@@ -173,18 +173,15 @@ class Stage(Strict):
 
     @model_validator(mode="after")
     def _one_block(self) -> Stage:
-        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
-            raise ValueError(
-                f"a stage is one of {', '.join(type(self).model_fields)}; this one has {' and '.join(given) or 'none'}"
-            )
+            raise ValueError(f"a stage is one of {', '.join(KINDS)}; this one has {' and '.join(given) or 'none'}")
         return self
 
     @property
     def kind(self) -> Kind:
         """Which block it is."""
-        kinds: tuple[Kind, ...] = ("corpus", "expert", "merge", "align", "evaluate", "gate")
-        return next(kind for kind in kinds if getattr(self, kind) is not None)
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
     @property
     def block(self) -> Block:
