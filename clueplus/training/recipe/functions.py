@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from clueplus.errors import StoreError
 from clueplus.files import canonical_json, sha256, write_atomic
-from clueplus.training.recipe.blocks import AlignStage, CorpusStage, EvaluateStage, ExpertStage, GateStage, MergeStage
-from clueplus.training.recipe.blocks import Kind as Kind
+from clueplus.training.recipe.blocks import (
+    AlignStage,
+    CorpusStage,
+    EvaluateStage,
+    ExpertStage,
+    GateStage,
+    Kind,
+    MergeStage,
+)
 from clueplus.training.recipe.job import Function, Job
 from clueplus.training.recipe.work import RESULT_NAME
 

@@ -103,6 +103,21 @@ def test_a_test_split_that_comes_later_makes_corpora_again_and_nothing_more_if_t
     assert functions.called == ["notes", "rows"]
 
 
+def test_a_gates_policy_lies_beside_the_recipe_and_counts_by_what_it_says(
+    go: Go, functions: Functions, place: Path
+) -> None:
+    own = ("candidate: after", "candidate: after, policy: gate.yaml")
+    with pytest.raises(ClueplusError, match=f"gate: no policy {place / 'gate.yaml'}"):
+        go(own)
+    for text in ("alpha: 0.05\n", "alpha: 0.01\n"):
+        (place / "gate.yaml").write_text(text)
+        go()
+        go(own)
+        assert functions.called == ["gate"]
+    go(own)
+    assert functions.called == []
+
+
 def test_another_base_changes_everything_that_starts_from_it(go: Go, functions: Functions, place: Path) -> None:
     go()
     (place / "base" / "config.json").write_text('{"model_type": "other"}')
