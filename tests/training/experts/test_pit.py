@@ -35,6 +35,7 @@ def test_each_phase_sees_what_it_should(base: Path, tokenizer: Any, tmp_path: Pa
     assert trained.steps == 3, "one epoch and two"
     assert trained.facts["sequences"] == [6, 6], "one document a sequence"
     assert trained.tokens == sum(map(len, first)) + 2 * sum(map(len, second))
+    assert trained.trained_tokens == trained.tokens - 6 - 2 * 6, "nothing predicts the first token of a sequence"
     assert trained.truncation == {
         f"phase{number}_{reason}": 1
         for number in (1, 2)
