@@ -23,7 +23,7 @@ from clueplus.training.recipe.work import StageRecord
 
 CARD_NAME = "README.md"
 # Where something lies, and who serves it, is of no use to a reader elsewhere, and nobody else's business.
-_PLACES = frozenset({"path", "base_url", "device"})
+_PLACES = frozenset({"path", "base_url"})
 
 
 def lineage_of(

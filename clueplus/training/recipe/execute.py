@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clueplus.errors import ClueplusError, did_you_mean
+from clueplus.errors import ClueplusError, DataError, did_you_mean
 from clueplus.files import canonical_json, sha256, write_atomic
-from clueplus.records.lineage import LINEAGE_NAME, Parent, RecipeUse, read_lineage
+from clueplus.records.lineage import Parent, RecipeUse, read_lineage
 from clueplus.training.digest import checkpoint_digest
 from clueplus.training.lineage.surroundings import code_of, environment
 from clueplus.training.lineage.write import base_steps, lineage_of, write_card, write_lineage
@@ -119,8 +119,6 @@ class _Runner:
             raise _told(name, error) from error
         self.nodes[name] = replace(node, record=record)
         self.made.append(name)
-        if node.stage.evaluate is not None:
-            self._tell_scores(node.stage.evaluate.model)
         self._reporter.finished(name, record.seconds, told_of(record))
 
     def _call(self, node: Node, out: Path) -> dict[str, Any]:
@@ -164,12 +162,22 @@ class _Runner:
         return record
 
     def renew(self) -> None:
-        """Tells anew where checkpoints come from that were kept although something before them was made again."""
+        """Brings up to date what checkpoints tell: of steps that were made again and came out the same, and of scores.
+
+        A run that was killed may have left either undone, so it is looked at, not remembered.
+        """
         for name, node in self.nodes.items():
-            behind = set(self._recipe.up_to(name)) & set(self.made)
-            if node.kind in MODELS and name not in self.made and behind and node.place and node.record:
-                self._tell(node, node.place, node.record)
+            if node.kind in MODELS and node.place is not None and node.record is not None:
+                if not self._tells_all(node.place, name):
+                    self._tell(node, node.place, node.record)
                 self._tell_scores(name)
+
+    def _tells_all(self, place: Path, name: str) -> bool:
+        try:
+            told = {step.digest for step in read_lineage(place).steps}
+        except DataError:
+            return False
+        return told.issuperset(self.nodes[one].digest for one in self._recipe.up_to(name))
 
     def _parent(self, name: str) -> Parent:
         if name == BASE:
@@ -193,17 +201,15 @@ class _Runner:
         write_lineage(out, lineage_of(out, use, step, before, made))
 
     def _tell_scores(self, model: str) -> None:
-        """The card of a model that was made here gets the scores of all its evaluations."""
-        node = self.nodes.get(model)
-        if node is None or node.place is None or not (node.place / LINEAGE_NAME).is_file():
-            return
+        """The card of a model gets the scores of all its evaluations."""
+        place = self.nodes[model].place
         scores = [
             one.record
             for one in self.nodes.values()
             if one.stage.evaluate and one.stage.evaluate.model == model and one.record
         ]
-        if scores:
-            write_card(node.place, read_lineage(node.place), scores)
+        if scores and place is not None:
+            write_card(place, read_lineage(place), scores)
 
 
 def _kept_result(node: Node) -> dict[str, Any] | None:

@@ -45,6 +45,8 @@ def test_it_tells_what_was_done_with_what(made: dict[str, Path]) -> None:
     assert steps["sft"].result["losses"] == {"phase1_first": 2.0, "phase1_last": 1.0}
     (source,) = steps["notes"].sources
     assert (source.name, source.licence, source.documents, source.tokens) == ("notes", "CC0-1.0", 1, 3)
+    assert steps["sft"].result["facts"] == {"folder": made["sft"].name, "device": "cpu"}
+    assert "path" not in steps["notes"].spec["sources"][0]
     assert steps["sft"].code.version == 1
     assert steps["sft"].environment["python"]
 

@@ -151,6 +151,16 @@ def test_a_corrected_licence_reaches_the_lineage_of_what_is_kept(go: Go, functio
     assert any("notes  corpus" in line for line in tree(read_lineage(sft)))
 
 
+def test_what_a_killed_run_left_untold_is_told_by_the_next_one(go: Go, functions: Functions) -> None:
+    sft = next(node.place for node in go().nodes if node.name == "sft")
+    whole = {name: (sft / name).read_text() for name in ("lineage.json", "README.md")}
+    (sft / "lineage.json").unlink()
+    (sft / "README.md").write_text("no scores yet")
+    go()
+    assert functions.called == []
+    assert {name: (sft / name).read_text() for name in whole} == whole
+
+
 def test_a_stage_that_fails_ends_the_run_and_keeps_what_is_finished(go: Go, functions: Functions) -> None:
     functions.fail = "merged"
     with pytest.raises(ClueplusError) as error:
