@@ -7,6 +7,7 @@ from pathlib import Path
 from clueplus.errors import ClueplusError, did_you_mean
 from clueplus.registry.catalog import content_folder
 from clueplus.registry.yaml_file import read_yaml
+from clueplus.training.recipe.rehearse import TINY
 from clueplus.training.recipe.spec import Recipe
 
 
@@ -38,4 +39,9 @@ def read_recipe(name: str) -> Recipe:
     Raises:
         ClueplusError: there is none, or the file has a fault; the message names file and line.
     """
-    return read_yaml(recipe_file(name), Recipe)
+    recipe = read_yaml(recipe_file(name), Recipe)
+    if recipe.base == TINY:
+        raise ClueplusError(
+            f"{recipe.path}: base: '{TINY}' is the model that --rehearse makes", fix="name the base of a real run"
+        )
+    return recipe

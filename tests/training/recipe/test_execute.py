@@ -257,6 +257,16 @@ def test_a_damaged_record_names_the_folder_to_remove(go: Go) -> None:
         go()
 
 
+def test_an_output_of_other_work_in_the_same_place_does_not_count(go: Go, functions: Functions) -> None:
+    """Places are named by the first digits of a digest, and anybody can rename a folder."""
+    notes = go().nodes[0]
+    record = json.loads((notes.place / STAGE_NAME).read_text())
+    (notes.place / STAGE_NAME).write_text(json.dumps({**record, "digest": record["digest"][:12] + "0" * 52}))
+    (notes.place / RESULT_NAME).unlink()
+    go()
+    assert functions.called == ["notes"]
+
+
 def test_large_files_are_hashed_once(go: Go, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go()
     work = Work(place / "work")

@@ -57,6 +57,11 @@ def test_a_mistake_is_one_line(write: Write, old: str, new: str, line: int, said
     assert said in str(error.value)
 
 
+def test_the_base_of_rehearsals_is_no_base_of_a_recipe(write: Write) -> None:
+    with pytest.raises(ClueplusError, match="'rehearsal' is the model that --rehearse makes"):
+        write(("base: BASE", "base: rehearsal"))
+
+
 def test_stages_that_wait_for_each_other_are_named(write: Write) -> None:
     with pytest.raises(ClueplusError, match="stages wait for each other: sft -> more -> sft"):
         write(
