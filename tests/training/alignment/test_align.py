@@ -76,8 +76,12 @@ def test_rows_with_one_prompt_are_on_one_side(base: Path, tmp_path: Path, heard:
 
 @pytest.mark.parametrize("precomputed", [True, False])
 def test_dpo_prefers_what_was_chosen(
-    precomputed: bool, base: Path, tokenizer: Any, tmp_path: Path, heard: Heard
+    precomputed: bool, base: Path, tokenizer: Any, tmp_path: Path, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from trl import DPOTrainer
+
+    precompute, passes = DPOTrainer._precompute_ref_logps, []
+    monkeypatch.setattr(DPOTrainer, "_precompute_ref_logps", lambda *told: passes.append(told[2]) or precompute(*told))
     rows = preference_rows(6)
     equal, lone = {**rows[0], "rejected_output": rows[0]["output"] + " "}, instruction_rows(7)[6]
     spec = align_spec("dpo", epochs=3, batch=3, device_batch=3, learning_rate=3e-4, neftune_alpha=5.0)
@@ -86,6 +90,7 @@ def test_dpo_prefers_what_was_chosen(
     assert trained.truncation == {"pairs_of_equal_answers": 1, "rows_without_rejected_output": 1}
     assert trained.losses["phase1_first"] == pytest.approx(math.log(2), abs=1e-4), "no model differs from itself"
     assert trained.losses["phase1_last"] < 0.6
+    assert passes == ["train"] * precomputed, "the reference is asked once, or at every step"
 
     def likelihood(folder: Path, answer: str) -> float:
         whole = [rendered(tokenizer, row, row[answer]) for row in rows]
