@@ -108,6 +108,7 @@ def test_mediphi_has_the_papers_graph_and_hyperparameters() -> None:
 
 def test_a_rehearsal_changes_what_its_block_says_and_nothing_else(write: Write) -> None:
     block = """\
+launch: many.yaml
 rehearsal:
   expert: {learning_rate: 0.5}
   evaluate: {backend: hf}
