@@ -138,12 +138,13 @@ def run(
     from clueplus.cli.train_console import TrainReporter
     from clueplus.training.recipe.execute import run as run_recipe
     from clueplus.training.recipe.functions import stage_functions
-    from clueplus.training.recipe.memory import keep_memory
     from clueplus.training.recipe.plan import stages_json
+    from clueplus.training.recipe.small_machine import keep_memory, use_one_core
 
     os.environ.setdefault("TQDM_DISABLE", "1")  # libraries load and save under bars of their own
     opened, folder = _opened(recipe, rehearse, work)
     if rehearse:
+        use_one_core()
         keep_memory()
     with TrainReporter(opened, folder) as reporter:
         outcome = run_recipe(opened, folder, stage_functions(), reporter, only=only, redo=redo or ())

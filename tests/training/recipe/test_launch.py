@@ -25,9 +25,8 @@ print("a line of accelerate's own")
 print(json.dumps({"note": "phase1 begins"}))
 state = {"step": 1, "steps": 2, "loss": 0.5, "tokens": 9, "tokens_per_second": None, "mfu": None, "seconds_left": 1.0}
 print(json.dumps({"progress": state}))
-if CODE:
-    sys.exit(CODE)
 job.with_suffix(".result.json").write_text(json.dumps({"steps": 2, "tokens": 9, "losses": {}}))
+sys.exit(CODE)
 """
 
 

@@ -28,8 +28,8 @@ MODELS = ("expert", "merge", "align")
 
 def start(recipe: str, folder: Path) -> subprocess.Popen[str]:
     folder.mkdir(exist_ok=True)
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "CLUEPLUS_DATA_DIR": str(folder / "no")}
-    for name in ("CLUEPLUS_DATA_MIRROR", "PYTHONDONTWRITEBYTECODE"):
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CLUEPLUS_DATA_DIR": str(folder / "no")}
+    for name in ("CLUEPLUS_DATA_MIRROR", "PYTHONDONTWRITEBYTECODE", "OMP_NUM_THREADS"):
         environment.pop(name, None)
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[3])
     words = ["train", "run", recipe, "--rehearse", "--work", "work", "--json"]
