@@ -26,7 +26,7 @@ LEVELS = [
     {"evaluation"},
     {"comparison", "exchange"},
     {"gate"},
-    {"leaderboard"},
+    {"leaderboard", "training"},
     {"cli"},
     {"__main__"},
 ]

@@ -16,12 +16,17 @@ from tests.support.vllm_server import vllm_missing
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = {
+    "decontamination.py": ["--documents", "50", "--words", "50", "--json"],
     "gate_calibration.py": ["--pairs", "2", "--power-pairs", "1", "--json"],
     "gate_speed.py": ["--tasks", "2", "--items", "40", "--runs", "1", "--json"],
     "bootstrap.py": ["--tasks", "2", "--items", "60", "--resamples", "100", "--peer-resamples", "20", "--json"],
     "client.py": ["--requests", "60", "--concurrency", "8", "--latency", "0.01", "--runs", "1", "--json"],
     "leaderboard.py": ["--small", "2", "--large", "3", "--items", "5", "--samples", "50", "--json"],
     "long_prompts.py": ["--prompts", "30", "--tokens", "500", "--json"],
+    "merging.py": [
+        *("--layers", "1", "--hidden", "48", "--vocabulary", "90", "--experts", "2"),
+        *("--methods", "linear,ties", "--no-peer", "--json"),
+    ],
     "metric_parity.py": [
         *("--pairs", "4", "--words", "60", "--notes", "10", "--many", "20", "--terms", "50", "--json"),
     ],

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.fake_server import FakeServer, fake_server
+from tests.support.merging import merge_files
 from tests.support.rewriting import pairs_file, prompt_of, reports_file, rewriting_model
 from tests.support.tiny_model import build_tiny_model
 
@@ -53,6 +54,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build_tiny_model(folder / "checkpoint")
     pairs_file(folder)
     reports_file(folder)
+    merge_files(folder)
     (folder / "fake-vllm").mkdir()
     vllm = folder / "bin" / "vllm"
     vllm.parent.mkdir()

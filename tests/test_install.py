@@ -62,5 +62,5 @@ def test_the_core_needs_no_torch() -> None:
     core = set(project["dependencies"])
     extras = project["optional-dependencies"]
     assert not [name for name in core if name.startswith(("torch", "transformers", "vllm", "datasets", "ray"))]
-    assert set(extras) == {"hf", "vllm", "train", "concepts", "icd9", "radiology", "ray", "dev"}
+    assert set(extras) == {"hf", "vllm", "merge", "train", "concepts", "icd9", "radiology", "ray", "dev"}
     assert not [name for names in [core, *extras.values()] for name in names if "+cpu" in name]

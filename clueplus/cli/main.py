@@ -10,7 +10,21 @@ from typing import Annotated, NoReturn
 import typer
 
 from clueplus import __version__
-from clueplus.cli import compare, data, evaluate, gate, leaderboard, models, noise, results, score, serve, tasks
+from clueplus.cli import (
+    compare,
+    data,
+    evaluate,
+    gate,
+    leaderboard,
+    merge,
+    models,
+    noise,
+    results,
+    score,
+    serve,
+    tasks,
+    train,
+)
 from clueplus.errors import ClueplusError, messages_withheld, one_line
 
 DEBUG_VARIABLE = "CLUEPLUS_DEBUG"
@@ -30,10 +44,12 @@ app.command("score", help=score.HELP, epilog=score.EXAMPLES)(score.score)
 app.command("serve", help=serve.HELP, epilog=serve.EXAMPLES)(serve.serve)
 app.command("noise", help=noise.HELP, epilog=noise.EXAMPLES)(noise.noise)
 app.command("compare", help=compare.HELP, epilog=compare.EXAMPLES)(compare.compare)
+app.command("merge", help=merge.HELP, epilog=merge.EXAMPLES)(merge.merge)
 app.add_typer(gate.app, name="gate")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
 app.add_typer(results.app, name="results")
 app.add_typer(leaderboard.app, name="leaderboard")
 
@@ -81,7 +97,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = _explain(error)
         return gate.USAGE if _command_of(words) == "gate" else code
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code by itself
-        _say("interrupted: finished answers are stored; the same command goes on from there")
+        finished = "stages" if _command_of(words) == "train" else "answers"
+        _say(f"interrupted: finished {finished} are stored; the same command goes on from there")
     return int(code)
 
 

@@ -19,6 +19,7 @@ from clueplus.evaluation.environment import environment
 from clueplus.evaluation.fit import fit
 from clueplus.evaluation.generate import Generation, generate
 from clueplus.evaluation.options import Options, Reporter, slug
+from clueplus.evaluation.origin import origin_beside
 from clueplus.evaluation.parity import check_scoring
 from clueplus.evaluation.plan import Planner, Sampling
 from clueplus.evaluation.preflight import (
@@ -34,6 +35,7 @@ from clueplus.evaluation.stores import Stores, open_stores, store_name
 from clueplus.evaluation.task import LoadedTask, load_tasks
 from clueplus.models import BaselineModel, EndpointModel, Model, Request
 from clueplus.models.data_use import DataUse, check_destinations, read_data_use
+from clueplus.records.lineage import Origin
 from clueplus.records.run import (
     MAX_INFRASTRUCTURE_SHARE,
     GenerationRecord,
@@ -84,6 +86,7 @@ class _Job:
     data_use: DataUse | None
     restricted: list[str]
     sampling: Sampling
+    origin: Origin | None
 
     @cached_property
     def tasks(self) -> list[LoadedTask]:
@@ -111,7 +114,8 @@ def _prepare(options: Options, reporter: Reporter) -> _Job:
     check_writable(options.results_dir)
     if data_use:
         reporter.note(f"{data_use.who} attests under {data_use.agreement}: {', '.join(data_use.hosts)}")
-    return _Job(options, catalog, list(specs), variant, data_use, restricted, sampling)
+    origin = origin_beside(options, catalog.models.get(options.model), reporter)
+    return _Job(options, catalog, list(specs), variant, data_use, restricted, sampling, origin)
 
 
 @dataclass(frozen=True, repr=False)
@@ -235,6 +239,7 @@ def _model_record(model: Model, job: _Job) -> ModelRecord:
         stop=list(model.stop),
         reasoning=(spec.reasoning.start, spec.reasoning.end) if spec else DEFAULT_REASONING,
         spec=spec.model_dump(mode="json", exclude={"path"}) if spec else None,
+        origin=job.origin,
     )
 
 

@@ -138,7 +138,7 @@ def make_board(
     for name, own in counted.items():
         newest = own[-1].record.model
         kind: RowKind = "baseline" if newest.kind == "baseline" else "model"
-        facts = from_record(newest.spec)
+        facts = from_record(newest.spec, newest.origin)
         cells = {column.name: _cell(column, own) for column in columns}
         rows.append(Row(name, kind, facts, cells, by_model[name], facts.base))
     return columns, rows

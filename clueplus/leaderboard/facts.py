@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from clueplus.records.lineage import Origin
 from clueplus.registry import ModelSpec
 
 RowKind = Literal["model", "baseline", "trivial", "published"]
@@ -18,7 +19,8 @@ _BILLION = 1_000_000_000
 class Facts:
     """Facts that a reader filters by; None where nobody declared it.
 
-    `tuned` is whether the model was made from another one (`base`).
+    `tuned` is whether the model was made from another one (`base`). `origin` are the steps and the data that made it,
+    where its checkpoint came with a lineage.
     """
 
     base: str | None = None
@@ -28,6 +30,7 @@ class Facts:
     revision: str | None = None
     homepage: str | None = None
     description: str | None = None
+    origin: Origin | None = None
 
     @property
     def size(self) -> SizeClass:
@@ -56,15 +59,23 @@ def from_spec(spec: ModelSpec) -> Facts:
     return from_record(spec.model_dump(mode="json", exclude={"path"}))
 
 
-def from_record(spec: Mapping[str, Any] | None) -> Facts:
-    """The facts that a record carries; a value of another type than declared counts as not declared."""
+def from_record(spec: Mapping[str, Any] | None, origin: Origin | None = None) -> Facts:
+    """The facts that a record carries; a value of another type than declared counts as not declared.
+
+    Args:
+        spec: the model's file, as the record has it.
+        origin: its lineage in short; says what it was made from where the file does not.
+    """
     found = spec or {}
     texts = {name: value for name in _TEXTS if isinstance(value := found.get(name), str)}
     parameters = found.get("parameters")
     whole = isinstance(parameters, int) and not isinstance(parameters, bool) and parameters > 0
     if not texts.get("homepage", "").startswith("https://"):
         texts.pop("homepage", None)
-    return Facts(parameters=parameters if whole else None, **texts)
+    started = next((step.name for step in origin.steps if step.kind == "base"), None) if origin else None
+    if started is not None:
+        texts.setdefault("base", started)
+    return Facts(parameters=parameters if whole else None, origin=origin, **texts)
 
 
 _TEXTS = ("base", "licence", "weights", "revision", "homepage", "description")

@@ -16,6 +16,7 @@ from pydantic.dataclasses import dataclass
 
 from clueplus.errors import StoreError
 from clueplus.files import write_atomic
+from clueplus.records.lineage import Origin
 from clueplus.records.rewriting import MadeBy
 from clueplus.registry import Scoring, Tier, VariantName
 
@@ -126,6 +127,7 @@ class ModelRecord(_Strict):
     """Which model answered, through which API, on which hosts.
 
     `reasoning` are the marks of what is no answer; empty where nothing was taken out of the answers of an imported run.
+    `origin` is what a checkpoint was made from, where it lay beside its weights and told of them.
     """
 
     name: str
@@ -138,6 +140,7 @@ class ModelRecord(_Strict):
     stop: list[str] = []
     reasoning: tuple[str, str]
     spec: dict[str, Any] | None = None
+    origin: Origin | None = None
 
 
 class GenerationRecord(_Strict):

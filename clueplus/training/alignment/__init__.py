@@ -1,0 +1,1 @@
+"""Alignment: supervised fine-tuning on instructions, and preference optimisation."""

@@ -1,0 +1,1 @@
+"""Experts: a base model trained further on one corpus."""

@@ -1,0 +1,1 @@
+"""Several checkpoints of one architecture become one: streaming, in fp32, seeded, validated."""

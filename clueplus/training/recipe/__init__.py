@@ -1,0 +1,1 @@
+"""Recipes: a graph of stages, its plan, its execution."""
