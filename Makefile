@@ -36,6 +36,8 @@ bench: ## Seconds and memory beside the peers'
 	$(VENV)/bin/python benchmarks/gate_speed.py
 	$(VENV)/bin/python benchmarks/gate_calibration.py
 	$(VENV)/bin/python benchmarks/leaderboard.py
+	$(VENV)/bin/python benchmarks/decontamination.py
+	$(VENV)/bin/python benchmarks/merging.py
 
 results: ## Evaluate the baselines on the open tasks and write their records into results/
 	$(VENV)/bin/python tools/publish_baselines.py

@@ -29,6 +29,8 @@ from clueplus.errors import ClueplusError, messages_withheld, one_line
 
 DEBUG_VARIABLE = "CLUEPLUS_DEBUG"
 INTERRUPTED = 130
+# What an interrupted command keeps; others leave nothing half done.
+KEPT = {"evaluate": "answers", "data rewrite": "answers", "train run": "stages"}
 
 app = typer.Typer(
     name="clueplus",
@@ -97,9 +99,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = _explain(error)
         return gate.USAGE if _command_of(words) == "gate" else code
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code by itself
-        finished = "stages" if _command_of(words) == "train" else "answers"
-        _say(f"interrupted: finished {finished} are stored; the same command goes on from there")
+        kept = next((what for command, what in KEPT.items() if _begins(words, command)), None)
+        _say(f"interrupted: finished {kept} are stored; the same command goes on from there" if kept else "interrupted")
     return int(code)
+
+
+def _begins(words: Sequence[str], command: str) -> bool:
+    given = [word for word in words if not word.startswith("-")]
+    return given[: len(command.split())] == command.split()
 
 
 def _command_of(words: Sequence[str]) -> str:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from clueplus.errors import DataError
 from clueplus.files import canonical_json, sha256
-from clueplus.training.merging.carried import TOKENIZER_FILES
-from clueplus.training.merging.checkpoint import INDEX, weight_files
+from clueplus.training.checkpoint_files import CONFIG, GENERATION_CONFIG, INDEX, TOKENIZER_FILES, weight_files
 
-_CONFIGS = ("config.json", "generation_config.json", *TOKENIZER_FILES)
+_CONFIGS = (CONFIG, GENERATION_CONFIG, *TOKENIZER_FILES)
 
 
 def checkpoint_digest(folder: Path) -> str:
@@ -33,7 +32,7 @@ def checkpoint_files(folder: Path) -> dict[str, str]:
     Raises:
         DataError: the folder holds no checkpoint, a shard is missing, or a file can't be read.
     """
-    if not (folder / "config.json").is_file():
+    if not (folder / CONFIG).is_file():
         raise DataError(f"{folder} is no checkpoint: it has no config.json", fix="give a saved model's folder")
     named = [folder / name for name in (*_CONFIGS, INDEX)]
     files = [*weight_files(folder, str(folder)), *(file for file in named if file.is_file()), *folder.glob("*.py")]

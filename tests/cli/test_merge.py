@@ -99,3 +99,13 @@ def test_without_torch_the_install_command_is_told(cli, config, monkeypatch):
 
 def test_the_help_has_examples(cli):
     assert "clueplus merge merge.yaml merged --dry-run" in cli("merge", "--help").out
+
+
+def test_ctrl_c_leaves_nothing_and_promises_nothing(cli, config, tmp_path, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("clueplus.training.merging.output.ShardWriter.write", interrupted)
+    result = cli("merge", config, "out")
+    assert (result.code, result.err.splitlines()[-1]) == (130, "interrupted")
+    assert not (tmp_path / "out").exists()

@@ -99,7 +99,7 @@ def _data_set(source: Source, around: Surroundings, origin: Origin) -> Iterator[
 
 def _rows(source: Source, folder: Path) -> Iterator[Any]:
     try:
-        import datasets  # type: ignore[import-untyped]
+        import datasets
     except ImportError as error:
         raise ClueplusError("datasets is not installed", fix="pip install 'clueplus[train]'") from error
     try:

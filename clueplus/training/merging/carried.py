@@ -5,13 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from clueplus.training.checkpoint_files import TOKENIZER_FILES
 from clueplus.training.merging.checkpoint import Checkpoint
 from clueplus.training.merging.end_token import end_token
-
-TOKENIZER_FILES = (
-    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
-    *("tokenizer.model", "vocab.json", "vocab.txt", "merges.txt", "spiece.model", "chat_template.json"),
-)
 
 
 def carried_files(

@@ -7,14 +7,14 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from clueplus.errors import DataError
+from clueplus.training.checkpoint_files import CONFIG, INDEX, read_json, weight_files, weight_map
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-INDEX = "model.safetensors.index.json"
 # The names of the floating types that can be merged, in safetensors and in torch, with bytes an entry.
 DTYPES = {"F32": ("float32", 4), "F16": ("float16", 2), "BF16": ("bfloat16", 2)}
 _LONGEST_HEADER = 100_000_000
@@ -50,7 +50,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name
-        self.config = _json(folder, "config.json", name)
+        self.config = read_json(folder, CONFIG, name)
         self.entries: dict[str, Entry] = {}
         for file in weight_files(folder, name):
             for tensor, entry in _entries(file, name).items():
@@ -66,7 +66,7 @@ class Checkpoint:
 
     def _check_index(self) -> None:
         if (self.folder / INDEX).is_file():
-            absent = sorted(set(_weight_map(self.folder, self.name)) - set(self.entries))
+            absent = sorted(set(weight_map(self.folder, self.name)) - set(self.entries))
             if absent:
                 raise DataError(f"{self.name}: the index names {absent[0]}, which no shard holds", fix="copy it again")
 
@@ -95,53 +95,6 @@ class Checkpoint:
                     yield piece
         except OSError as error:
             raise DataError(f"can't read {entry.file}: {os.strerror(error.errno or 0)}", fix="copy it again") from error
-
-
-def weight_files(folder: Path, name: str) -> list[Path]:
-    """The safetensors files of a checkpoint: those of its index, or all there are.
-
-    Args:
-        folder: of the checkpoint.
-        name: how errors call it.
-
-    Raises:
-        DataError: there is none, or the index names one that is absent.
-    """
-    if (folder / INDEX).is_file():
-        files = [folder / file for file in sorted(set(_weight_map(folder, name).values()))]
-    else:
-        files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise DataError(
-            f"{name} has no safetensors file", fix="save it with save_pretrained(..., safe_serialization=True)"
-        )
-    absent = [file.name for file in files if not file.is_file()]
-    if absent:
-        raise DataError(
-            f"{name}: {len(absent)} of {len(files)} shards are missing, the first is {absent[0]}",
-            fix=f"copy it to {folder}",
-        )
-    return files
-
-
-def _weight_map(folder: Path, name: str) -> dict[str, str]:
-    found = _json(folder, INDEX, name).get("weight_map", {})
-    if not isinstance(found, dict) or not all(isinstance(file, str) for file in found.values()):
-        raise DataError(f"{folder / INDEX}: weight_map names no file for each tensor", fix="copy it again")
-    return found
-
-
-def _json(folder: Path, file: str, name: str) -> dict[str, Any]:
-    path = folder / file
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{name} is no checkpoint: it has no {file}", fix="give a saved model's folder") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} can't be read as JSON ({type(error).__name__})", fix="copy it again") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path} holds no JSON object", fix="copy it again")
-    return content
 
 
 def _entries(file: Path, model: str) -> dict[str, Entry]:

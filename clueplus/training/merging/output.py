@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from clueplus.errors import StoreError
-from clueplus.training.merging.checkpoint import INDEX
+from clueplus.training.checkpoint_files import INDEX
 
 if TYPE_CHECKING:
     from torch import Tensor

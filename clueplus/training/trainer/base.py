@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from clueplus.errors import DataError, one_line
-
-CONFIG = "config.json"
-INDEX = "model.safetensors.index.json"
-# Tokenizer and generation config: copied as they are, so that a checkpoint is spoken to like its base.
-CARRIED = (
-    *("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "merges.txt"),
-    *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
-    *("chat_template.jinja", "chat_template.json", "generation_config.json"),
+from clueplus.training.checkpoint_files import (
+    CONFIG,
+    GENERATION_CONFIG,
+    TOKENIZER_FILES,
+    VOCABULARIES,
+    read_json,
+    weight_files,
 )
-_VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+
+# Copied as they are, so that a checkpoint is spoken to like its base.
+CARRIED = (*TOKENIZER_FILES, GENERATION_CONFIG)
 
 
 class Base(NamedTuple):
@@ -41,8 +41,8 @@ def read_base(folder: Path, max_length: int) -> Base:
         DataError: something is missing, the tokenizer has more tokens than the model, or the sequences are longer than
             the model's context.
     """
-    config = _read_json(folder / CONFIG, f"{folder} is no checkpoint: it has no config.json")
-    weights = _weights(folder)
+    config = read_json(folder, CONFIG, str(folder))
+    weights = weight_files(folder, str(folder))
     tokenizer = _load_tokenizer(folder)
     _check_fit(folder, config, tokenizer)
     context = config.get("max_position_embeddings")
@@ -65,36 +65,9 @@ def digest(files: Iterable[Path]) -> str:
     return found.hexdigest()
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a checkpoint, those that its index names or the only one."""
-    if (folder / INDEX).is_file():
-        shards = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values()
-        return [folder / name for name in sorted(set(shards))]
-    return [folder / "model.safetensors"]
-
-
-def _weights(folder: Path) -> list[Path]:
-    files = weight_files(folder)
-    missing = [path.name for path in files if not path.is_file()]
-    if missing:
-        raise DataError(
-            f"{folder} has no {missing[0]}, the weights of a checkpoint",
-            fix="copy it again, or save the model as safetensors",
-        )
-    return files
-
-
-def _read_json(path: Path, otherwise: str) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(otherwise, fix="give the folder of a saved Hugging Face model") from error
-    return dict(found)
-
-
 def _load_tokenizer(folder: Path) -> Any:
     fix = "save the tokenizer of the base beside its weights"
-    if not any((folder / name).is_file() for name in _VOCABULARIES):
+    if not any((folder / name).is_file() for name in VOCABULARIES):
         raise DataError(f"{folder} has no tokenizer", fix=fix)
     from transformers import AutoTokenizer
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from clueplus.files import write_atomic
-from clueplus.training.trainer.base import CARRIED, CONFIG, INDEX, weight_files
+from clueplus.training.checkpoint_files import CONFIG, INDEX, weight_files
+from clueplus.training.trainer.base import CARRIED
 from clueplus.training.trainer.metrics import EVENTS, METRICS
 
 
@@ -28,7 +29,7 @@ def finish(model: Path, base: Path, work: Path, out: Path, dtype: str) -> None:
     made = work / "out"
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
-    for path in weight_files(model):
+    for path in weight_files(model, str(model)):
         _convert(path, made / path.name, dtype)
     _write_index(model, made)
     _write_config(base, made, dtype)

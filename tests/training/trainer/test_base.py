@@ -43,7 +43,7 @@ def _spoil_tokenizer(folder: Path) -> None:
     ("spoil", "told"),
     [
         (lambda folder: (folder / "config.json").unlink(), "is no checkpoint: it has no config.json"),
-        (lambda folder: (folder / "model.safetensors").unlink(), "has no model.safetensors"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "has no safetensors file"),
         (_without_shard, "has no model-00002-of-00002.safetensors"),
         (_without_tokenizer, "has no tokenizer"),
         (_spoil_tokenizer, "the tokenizer of .* can't be loaded"),
