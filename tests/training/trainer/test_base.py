@@ -44,7 +44,7 @@ def _spoil_tokenizer(folder: Path) -> None:
     [
         (lambda folder: (folder / "config.json").unlink(), "is no checkpoint: it has no config.json"),
         (lambda folder: (folder / "model.safetensors").unlink(), "has no safetensors file"),
-        (_without_shard, "has no model-00002-of-00002.safetensors"),
+        (_without_shard, "1 of 2 shards are missing, the first is model-00002-of-00002.safetensors"),
         (_without_tokenizer, "has no tokenizer"),
         (_spoil_tokenizer, "the tokenizer of .* can't be loaded"),
         (_without_eos, "has no end-of-sequence token"),
