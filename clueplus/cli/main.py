@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from clueplus import __version__
-from clueplus.cli import compare, data, evaluate, gate, leaderboard, models, noise, results, score, serve, tasks
+from clueplus.cli import compare, data, evaluate, gate, leaderboard, models, noise, results, score, serve, synth, tasks
 from clueplus.errors import ClueplusError, messages_withheld, one_line
 
 DEBUG_VARIABLE = "CLUEPLUS_DEBUG"
@@ -36,6 +36,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.add_typer(results.app, name="results")
 app.add_typer(leaderboard.app, name="leaderboard")
+app.add_typer(synth.app, name="synth")
 
 
 def _version(value: bool) -> None:

@@ -9,7 +9,10 @@ from clueplus.training.synthesis.recipe import Checked
 
 # Words that English prose cannot do without and that other languages do not have.
 _ENGLISH = frozenset(
-    "the of and to is with for that from are be by this as or your you each not it if has have when which".split()
+    {
+        *("the", "of", "and", "to", "is", "with", "for", "that", "from", "are", "be", "by"),
+        *("this", "as", "or", "your", "you", "each", "not", "it", "if", "has", "have", "when", "which"),
+    }
 )
 _ENGLISH_SHARE = 0.12
 # Shorter than this, and a share of words tells nothing: "T 38.2, HR 110" is English.

@@ -33,7 +33,7 @@ class Sampled(Strict):
 
     values: tuple[Value, ...] = ()
     weights: tuple[float, ...] = ()
-    nested: dict[str, tuple[str, ...]] = {}
+    nested: dict[str, tuple[str, ...]] = Field(default={})
     parent: str | None = None
 
     @model_validator(mode="after")
@@ -98,7 +98,7 @@ class Checked(Strict):
     """Rules that every text must pass: its language (None for any) and, by column, the fewest and most characters."""
 
     language: Literal["en"] | None = "en"
-    characters: dict[Literal["instruction", "input", "output"], tuple[int, int]] = {}
+    characters: dict[Literal["instruction", "input", "output"], tuple[int, int]] = Field(default={})
 
 
 class Share(Strict):
