@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clueplus.cli.answering import Api, Attempts, BaseUrls, Concurrency, ModelOption, Replicas, Timeout
-from clueplus.cli.shared import EngineArgs, Json, VllmCommand, complete_models, print_json
+from clueplus.cli.shared import EngineArgs, Json, Mirror, VllmCommand, complete_models, print_json, split_names
 from clueplus.errors import ClueplusError
 
 if TYPE_CHECKING:
@@ -38,6 +38,31 @@ STATUS_HELP = "Tell what a folder of synthesis holds: rows, rejects by reason, t
 STATUS_EXAMPLES = """Example:
 
 clueplus synth status synthesis"""
+
+FILTER_HELP = """Write the best rows: a view of what was judged, which can be taken again with other bounds.
+
+ROWS is the folder of `synth run`, or a JSONL or Parquet file (or a folder of them) with MediFlow's columns.
+Near-duplicates of an instruction or an input go, and so does what shares text with a registered test split. With
+--stratify, --top-k takes as many rows of each combination of these columns as it can; `document_type` is a document
+without its section. Beside the rows, a report counts what was dropped and why, and names the test splits that were not
+here to compare with."""
+
+FILTER_EXAMPLES = """Examples:
+
+clueplus synth filter synthesis --out best.jsonl --top-k 800000 --stratify task_type,output_format
+
+clueplus synth filter mediflow.parquet --out best.jsonl --min quality=3 --min realism=2.5"""
+
+PREFERENCES_HELP = """Write preference pairs: the best rows, each with a slightly worse answer that a model wrote.
+
+ROWS is what `synth filter` wrote, the folder of `synth run`, or a published file. The best instructions, taking turns
+by task, document and format, get three, two or one pairs each, as the recipe says. A pair is kept only if its chosen
+answer passes the checks, and the rejected one differs from it and is about as long. The same command goes on after an
+interruption."""
+
+PREFERENCES_EXAMPLES = """Example:
+
+clueplus synth preferences best.jsonl --model writer --base-url http://127.0.0.1:8000/v1 --out preferences"""
 
 app = typer.Typer(help=HELP, rich_markup_mode=None, no_args_is_help=True)
 
@@ -72,6 +97,28 @@ def read_price(text: str | None, option: str) -> Price | None:
     return Price(prompt=prompt, completion=completion)
 
 
+def read_minimum(words: list[str]) -> dict[str, float]:
+    """The bounds in ["quality=3", ...].
+
+    Raises:
+        ClueplusError: one is no name and number.
+    """
+    bounds = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        try:
+            bounds[name] = float(value)
+        except ValueError as error:
+            raise ClueplusError(f"--min {word}: COLUMN=SCORE is expected", fix="--min quality=3") from error
+    return bounds
+
+
+PriceOption = Annotated[
+    str | None, typer.Option("--price", metavar="IN,OUT", help="Price of a million prompt and completion tokens.")
+]
+RowsArgument = Annotated[
+    Path, typer.Argument(metavar="ROWS", help="A folder of `synth run`, or a file or folder of rows.")
+]
 RecipeArgument = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A recipe's name or YAML file.", autocompletion=complete_recipes)
 ]
@@ -93,10 +140,7 @@ def run(
         typer.Option("--judge-base-url", metavar="URL", help="Where the judge is; repeatable. Default: --base-url."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of all draws and requests.")] = 1234,
-    price: Annotated[
-        str | None,
-        typer.Option("--price", metavar="IN,OUT", help="Price of a million prompt and completion tokens."),
-    ] = None,
+    price: PriceOption = None,
     judge_price: Annotated[
         str | None, typer.Option("--judge-price", metavar="IN,OUT", help="The same of the judge. Default: --price.")
     ] = None,
@@ -155,6 +199,82 @@ def run(
     if progress.failed_rows:
         reporter.note(f"{progress.failed_rows} rows failed: the same command asks again for what is missing")
     _show(summary(out, state, progress.tally), as_json, show_status)
+
+
+@app.command("filter", help=FILTER_HELP, epilog=FILTER_EXAMPLES)
+def filter_command(
+    rows: RowsArgument,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The JSONL file to write.")],
+    top_k: Annotated[int | None, typer.Option("--top-k", min=1, help="At most so many rows. Default: all.")] = None,
+    stratify: Annotated[
+        list[str] | None, typer.Option("--stratify", metavar="COLUMNS", help="Columns, separated by commas.")
+    ] = None,
+    minimum: Annotated[
+        list[str] | None, typer.Option("--min", metavar="COLUMN=SCORE", help="The least mean score; repeatable.")
+    ] = None,
+    mirror: Mirror = None,
+    as_json: Json = False,
+) -> None:
+    """Parses, filters, prints; the help text is FILTER_HELP."""
+    from clueplus.cli.synth_console import FilterReporter, show_filtered
+    from clueplus.data import Library
+    from clueplus.registry import Catalog
+    from clueplus.training.corpora.benchmark import read_benchmark
+    from clueplus.training.synthesis.filter import View, filter_rows
+
+    view = View(top=top_k, stratify=tuple(split_names(stratify or [])), minimum=read_minimum(minimum or []))
+    benchmark = read_benchmark(Catalog(), Library.here(mirror), view.decontaminate.ngram)
+    with FilterReporter() as reporter:
+        report = filter_rows(rows, out, view, benchmark, reporter.progress)
+    _show(report, as_json, lambda found: show_filtered(found, out))
+
+
+@app.command("preferences", help=PREFERENCES_HELP, epilog=PREFERENCES_EXAMPLES)
+def preferences(
+    rows: RowsArgument,
+    model: ModelOption,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write to.")],
+    base_url: BaseUrls = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option("--recipe", help="Default: that of ROWS, else mediflow.", autocompletion=complete_recipes),
+    ] = None,
+    instructions: Annotated[
+        int | None, typer.Option("--instructions", min=1, help="How many of the best. Default: the recipe's, or all.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of all draws and requests.")] = 1234,
+    price: PriceOption = None,
+    replicas: Replicas = 1,
+    api: Api = None,
+    concurrency: Concurrency = None,
+    timeout: Timeout = 600.0,
+    attempts: Attempts = 5,
+    vllm_command: VllmCommand = "vllm",
+    engine_args: EngineArgs = "",
+    as_json: Json = False,
+) -> None:
+    """Parses, corrupts, prints; the help text is PREFERENCES_HELP."""
+    from clueplus.cli.console import ConsoleReporter
+    from clueplus.cli.synth_console import show_preferences
+    from clueplus.evaluation.options import Options
+    from clueplus.training.synthesis.preferences import Order, make_preferences
+    from clueplus.training.synthesis.reading import recipe_of
+
+    options = Options(
+        model=model,
+        base_urls=base_url or (),
+        api=api.value if api else None,
+        results_dir=out,
+        concurrency=concurrency,
+        timeout=timeout,
+        attempts=attempts,
+        replicas=replicas,
+        vllm_command=vllm_command,
+        engine_args=engine_args,
+    )
+    order = Order(rows, recipe_of(rows, recipe), out, options, instructions, seed, read_price(price, "--price"))
+    report = make_preferences(order, ConsoleReporter())
+    _show(report, as_json, lambda found: show_preferences(found, out))
 
 
 @app.command("status", help=STATUS_HELP, epilog=STATUS_EXAMPLES)

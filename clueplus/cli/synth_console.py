@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.console import Console
 
 from clueplus.cli.console import ConsoleReporter
 
@@ -28,6 +30,44 @@ class SynthReporter(ConsoleReporter):
         parts += [f"{rejected} rejected"] if rejected else []
         parts += [f"[red]{state.failed_rows} failed[/]"] if state.failed_rows else []
         self.move(state.done + state.failed_rows, rate, ", ".join(parts))
+
+
+class FilterReporter:
+    """How far a filter is, on standard error."""
+
+    def __enter__(self) -> FilterReporter:
+        self._status = Console(stderr=True).status("reading")
+        self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()
+
+    def progress(self, read: int, kept: int) -> None:
+        """Tells of rows read and kept."""
+        self._status.update(f"{read} rows read, {kept} kept")
+
+
+def show_filtered(report: dict[str, Any], out: Path) -> None:
+    """What was kept and why the rest was not, on standard output."""
+    typer.echo(f"{report['kept']} of {report['read']} rows: {out}")
+    for reason, count in report["dropped"].items():
+        typer.echo(f"  dropped: {count} x {reason}")
+    if report["left"]:
+        typer.echo(f"  {report['left']} more would do")
+    unchecked = [f"{split['task']} ({split['variant']})" for split in report["test_splits"] if split["unchecked"]]
+    if unchecked:
+        typer.echo(f"  not compared with {len(unchecked)} test splits that are not here: {', '.join(unchecked)}")
+
+
+def show_preferences(report: dict[str, Any], out: Path) -> None:
+    """What was kept and why the rest was not, on standard output."""
+    typer.echo(f"{report['kept']} preference pairs of {report['instructions']} instructions: {out}")
+    for what in ("rejected", "failed", "not_chosen"):
+        for reason, count in report[what].items():
+            typer.echo(f"  {what.replace('_', ' ')}: {count} x {reason}")
+    if report["cost"] is not None:
+        typer.echo(f"  cost: {report['cost']:.2f}")
 
 
 def show_status(summary: dict[str, Any]) -> None:
