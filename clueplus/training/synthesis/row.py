@@ -28,7 +28,10 @@ class Row:
 
 @dataclass(frozen=True, repr=False)
 class Candidate:
-    """What generation gave: an instruction, the examples that pass the checks by their place, and why others do not."""
+    """What generation gave: an instruction, the examples that pass the checks by their place, and why others do not.
+
+    Without an example, the row is rejected.
+    """
 
     instruction: str
     examples: dict[int, Example]
@@ -75,7 +78,7 @@ def read_candidate(recipe: Recipe, draw: Draw, answer: Answer, text: str) -> Can
             rejected.append(fault)
         else:
             kept[place] = example
-    return Candidate(exercise.instruction, kept, rejected) if kept else NO_PAIR
+    return Candidate(exercise.instruction, kept, rejected)
 
 
 def mean_scores(judged: Judged, texts: Sequence[str]) -> Scores:

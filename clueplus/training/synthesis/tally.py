@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from clueplus.models import Answer
 from clueplus.training.synthesis.calls import Stage
-from clueplus.training.synthesis.row import Row
+from clueplus.training.synthesis.row import NO_PAIR, Row
 
 
 class Price(BaseModel):
@@ -76,7 +76,10 @@ class Tally(BaseModel):
         if isinstance(row.candidate, str):
             self.rejected_rows[row.candidate] += 1
             return
-        self.kept += 1
+        if row.candidate.examples:
+            self.kept += 1
+        else:
+            self.rejected_rows[NO_PAIR] += 1
         self.pairs += len(row.candidate.examples)
         self.rejected_pairs.update(row.candidate.rejected)
         for scores in row.scores.values():
