@@ -15,7 +15,8 @@ _JSON: Schema = {"anyOf": [{"type": "object"}, {"type": "array"}]}
 _FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.S | re.I)
 # Nothing that a clinician writes; deeper values make writers recurse.
 _DEEPEST = 32
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# Control characters and lone halves of characters: no file or tokenizer takes them.
+_BROKEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class MalformedError(Exception):
@@ -171,6 +172,6 @@ def _clean(text: str, name: str) -> str:
     Raises:
         MalformedError: it holds what no file or tokenizer takes.
     """
-    if _CONTROL.search(text) or any("\ud800" <= character <= "\udfff" for character in text):
+    if _BROKEN.search(text):
         raise MalformedError(f"control characters in '{name}'")
     return text.strip()

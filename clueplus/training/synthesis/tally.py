@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from clueplus.models import Answer
 from clueplus.training.synthesis.calls import Stage
@@ -61,10 +61,10 @@ class Tally(BaseModel):
     kept: int = 0
     pairs: int = 0
     unscored: int = 0
-    rejected_rows: Counter[str] = Counter()
-    rejected_pairs: Counter[str] = Counter()
-    unreadable_scores: Counter[str] = Counter()
-    usage: dict[Stage, Usage] = {}
+    rejected_rows: Counter[str] = Field(default_factory=Counter)
+    rejected_pairs: Counter[str] = Field(default_factory=Counter)
+    unreadable_scores: Counter[str] = Field(default_factory=Counter)
+    usage: dict[Stage, Usage] = Field(default_factory=dict)
 
     def used(self, stage: Stage, answer: Answer) -> None:
         """Counts an answer of a stage."""
