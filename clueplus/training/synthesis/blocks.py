@@ -134,8 +134,8 @@ class Reader:
         if self.recipe.judged and not isinstance(candidate, str):
             assert self.state.judge is not None
             for place, answers in judgements.items():
-                texts = [_text(answer, self.state.judge) for answer in answers]
-                scores[place] = mean_scores(self.recipe.judged, texts)
+                read = [(answer, _text(answer, self.state.judge)) for answer in answers]
+                scores[place] = mean_scores(self.recipe.judged, read)
         return Row(number, drawn, candidate, scores)
 
     def stored_row(self, store: ResponseStore, number: int, tally: Tally) -> Row | None:

@@ -81,11 +81,14 @@ def read_candidate(recipe: Recipe, draw: Draw, answer: Answer, text: str) -> Can
     return Candidate(exercise.instruction, kept, rejected)
 
 
-def mean_scores(judged: Judged, texts: Sequence[str]) -> Scores:
-    """The scores of a pair, from the judge's answers."""
+def mean_scores(judged: Judged, answers: Sequence[tuple[Answer, str]]) -> Scores:
+    """The scores of a pair, from the judge's answers, each with its text without what the judge thought aloud."""
     read: list[dict[str, int]] = []
     unreadable: list[str] = []
-    for text in texts:
+    for answer, text in answers:
+        if answer.finish_reason == "length":
+            unreadable.append(CUT_OFF)
+            continue
         try:
             read.append(read_scores(text, judged.criteria, judged.lowest, judged.highest))
         except MalformedError as error:
