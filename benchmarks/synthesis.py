@@ -88,8 +88,9 @@ class Silent:
 def ours(port: int, rows: int, concurrency: int, judge: bool) -> tuple[int, int]:
     """Rows that were finished, and requests that they took."""
     from clueplus.evaluation.options import Options
+    from clueplus.training.synthesis.order import Order
     from clueplus.training.synthesis.recipe import read_recipe
-    from clueplus.training.synthesis.run import Order, synthesise
+    from clueplus.training.synthesis.run import synthesise
 
     recipe = read_recipe("mediflow")
     recipe = recipe if judge else recipe.model_copy(update={"judged": None})

@@ -157,8 +157,9 @@ def run(
     from clueplus.cli.synth_console import SynthReporter, show_status
     from clueplus.evaluation.options import Options
     from clueplus.training.synthesis.calls import Stage
+    from clueplus.training.synthesis.order import Order
     from clueplus.training.synthesis.recipe import read_recipe
-    from clueplus.training.synthesis.run import Order, synthesise
+    from clueplus.training.synthesis.run import synthesise
     from clueplus.training.synthesis.status import summary
 
     if judge_base_url and judge_model is None:

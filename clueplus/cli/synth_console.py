@@ -11,7 +11,7 @@ from rich.console import Console
 from clueplus.cli.console import ConsoleReporter
 
 if TYPE_CHECKING:
-    from clueplus.training.synthesis.run import Progress
+    from clueplus.training.synthesis.order import Progress
 
 _MOST_REASONS = 8
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from clueplus.cli.synth_console import SynthReporter
 from clueplus.evaluation.options import Options
+from clueplus.training.synthesis.order import Order
 from clueplus.training.synthesis.recipe import read_recipe
-from clueplus.training.synthesis.run import Order, synthesise
+from clueplus.training.synthesis.run import synthesise
 
 base_url, folder, rows, block = sys.argv[1:]
 options = Options(model="fake", base_urls=[base_url], results_dir=Path(folder), concurrency=8)
