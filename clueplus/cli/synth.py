@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,6 +68,12 @@ clueplus synth preferences best.jsonl --model writer --base-url http://127.0.0.1
 app = typer.Typer(help=HELP, rich_markup_mode=None, no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The --out folder of `synth run`.")]
+
+
+class Cluster(StrEnum):
+    """What spreads blocks of rows over machines."""
+
+    ray = "ray"
 
 
 def complete_recipes(incomplete: str) -> list[str]:
@@ -144,6 +151,10 @@ def run(
     judge_price: Annotated[
         str | None, typer.Option("--judge-price", metavar="IN,OUT", help="The same of the judge. Default: --price.")
     ] = None,
+    cluster: Annotated[
+        Cluster | None,
+        typer.Option("--cluster", help="Spread blocks of 1,000 rows over a Ray cluster; DIR is on a shared disk."),
+    ] = None,
     replicas: Replicas = 1,
     api: Api = None,
     concurrency: Concurrency = None,
@@ -196,7 +207,12 @@ def run(
         prices=prices,
     )
     reporter = SynthReporter()
-    state, progress = synthesise(order, reporter)
+    if cluster is None:
+        state, progress = synthesise(order, reporter)
+    else:
+        from clueplus.training.synthesis.cluster import synthesise_on_ray
+
+        state, progress = synthesise_on_ray(order, reporter)
     if progress.failed_rows:
         reporter.note(f"{progress.failed_rows} rows failed: the same command asks again for what is missing")
     _show(summary(out, state, progress.tally), as_json, show_status)

@@ -106,21 +106,23 @@ def join(folder: Path, wanted: State) -> State:
         write_state(folder, wanted)
         return wanted
     before = read_state(folder)
-    for what, same in _differences(before, wanted).items():
-        if not same:
-            raise ClueplusError(f"{folder} holds rows of another {what}", fix="choose another --out")
+    other = differing(before, wanted)
+    if other:
+        raise ClueplusError(f"{folder} holds rows of another {other}", fix="choose another --out")
     update = {"block": before.block, "rows": max(before.rows, wanted.rows), "prices": before.prices | wanted.prices}
     state = wanted.model_copy(update=update)
     write_state(folder, state)
     return state
 
 
-def _differences(before: State, wanted: State) -> Mapping[str, bool]:
-    return {
+def differing(before: State, wanted: State) -> str | None:
+    """What makes the rows of two states different rows, or None."""
+    same = {
         "seed": before.seed == wanted.seed,
         "model": before.model.identity == wanted.model.identity and before.model.api == wanted.model.api,
         "recipe": before.calls("generated").digest == wanted.calls("generated").digest,
     }
+    return next((what for what, equal in same.items() if not equal), None)
 
 
 def append_session(folder: Path, session: Mapping[str, Any]) -> None:

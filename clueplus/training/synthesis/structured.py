@@ -151,7 +151,10 @@ def _output_of(value: dict[str, Any], name: str, output_format: str) -> str:
             raise MalformedError(f"'{name}' is not JSON") from error
     if not isinstance(output, dict | list) or _too_deep(output):
         raise MalformedError(f"'{name}' is no JSON object or list")
-    return _clean(canonical_json(output), name)
+    try:
+        return _clean(canonical_json(output), name)
+    except ValueError as error:  # 1e999 is JSON, and infinity is not
+        raise MalformedError(f"'{name}' holds a number out of range") from error
 
 
 def _too_deep(value: Any) -> bool:

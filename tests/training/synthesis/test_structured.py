@@ -76,6 +76,9 @@ def test_what_is_wrong_is_told() -> None:
         deep = [deep]
     good["examples"][0]["output"] = deep
     assert reason(json.dumps(good), "json") == "'output' is no JSON object or list"
+    for number in ("1e999", "-1e999"):
+        text = json.dumps(good).replace(json.dumps(deep), f'{{"a": {number}}}')
+        assert reason(text, "json") == "'output' holds a number out of range"
     good["examples"][0]["output"] = "3"
     assert reason(json.dumps(good), "json") == "'output' is no JSON object or list"
 
