@@ -1,5 +1,6 @@
 """`--cluster ray`: refused with the way out where it can't work; where ray is installed, the same rows as without."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -33,8 +34,8 @@ def test_the_same_rows_are_made_on_ray(tmp_path: Path) -> None:
     ray = pytest.importorskip("ray")
     with pytest.raises(ClueplusError, match="asks servers that run already"):
         synthesise_on_ray(order(tmp_path / "none"), SynthReporter())
-    root = str(Path(__file__).resolve().parents[3])
-    ray.init(num_cpus=2, include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": root}})
+    found = os.pathsep.join([str(Path(__file__).resolve().parents[3]), os.environ.get("PYTHONPATH", "")])
+    ray.init(num_cpus=2, include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": found}})
     try:
         with fake_server(spoilt(5), vllm=True) as server:
             _, here = synthesise(order(tmp_path / "here", server.base_url), SynthReporter())
