@@ -16,6 +16,7 @@ from tests.support.vllm_server import vllm_missing
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = {
+    "decontamination.py": ["--documents", "50", "--words", "50", "--json"],
     "gate_calibration.py": ["--pairs", "2", "--power-pairs", "1", "--json"],
     "gate_speed.py": ["--tasks", "2", "--items", "40", "--runs", "1", "--json"],
     "bootstrap.py": ["--tasks", "2", "--items", "60", "--resamples", "100", "--peer-resamples", "20", "--json"],

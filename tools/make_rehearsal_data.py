@@ -302,7 +302,10 @@ def finding(c: Condition, dice: Dice, others: list[Condition]) -> Row:
     """A question on findings."""
     size = dice.pick(["4 mm", "9 mm", "12 mm", "2 cm"])
     place = dice.pick(["right upper lobe", "left lower lobe", "lingula", "right middle lobe"])
-    text = f"Findings:\nNormal heart. There is a nodule of {size} in the {place}. History of {c['name']}.\n\nQuestion: Where is the nodule?\n\nAnswer:"
+    text = (
+        f"Findings:\nNormal heart. There is a nodule of {size} in the {place}. History of {c['name']}.\n\n"
+        "Question: Where is the nodule?\n\nAnswer:"
+    )
     return row("Answer from the findings, as briefly as you can.", text, up(place), "question answering")
 
 

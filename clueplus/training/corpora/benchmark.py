@@ -10,7 +10,7 @@ from typing import Any
 from clueplus.data import Documents, Library, load_splits
 from clueplus.data.availability import availability
 from clueplus.data.documents import documents_digest
-from clueplus.errors import ClueplusError, withhold_messages
+from clueplus.errors import withhold_messages
 from clueplus.registry import Catalog, TaskMetadata, TaskSpec, VariantName
 from clueplus.training.corpora.manifest import TestSplit
 from clueplus.training.corpora.overlap import Index, Wanted, Where, build_index
@@ -60,10 +60,8 @@ def _load(spec: TaskSpec, variant: VariantName, library: Library) -> tuple[TestS
     if here.present:
         try:
             documents = load_splits(spec, variant, library).test
-        except ClueplusError as error:
-            reason = error.message
-        except Exception as error:  # a task of somebody else; what it says may hold a document
-            reason = f"can't be read ({type(error).__name__})"
+        except Exception as error:  # a changed file, or a task of somebody else; what it says may hold a document
+            reason = f"can't be read ({type(error).__name__}): clueplus data verify {spec.name}"
     split = TestSplit(
         task=spec.name,
         variant=variant,
@@ -81,7 +79,7 @@ def wanted(document: dict[str, Any], metadata: TaskMetadata) -> Iterator[Wanted]
     Left out are labels (the id, the cluster, what scores are broken down by) and annotations in JSON, which repeat the
     text that they annotate. Of options, only what leaves one option counts: each alone is a definition or a term.
     """
-    for name, value in text_fields(document, metadata):
+    for name, value in _text_fields(document, metadata):
         if name == OPTIONS and isinstance(value, list):
             yield Wanted.of_parts(value)
             yield Wanted.of_parts([f"{chr(ord('A') + place)} {text}" for place, text in enumerate(value)])
@@ -91,7 +89,7 @@ def wanted(document: dict[str, Any], metadata: TaskMetadata) -> Iterator[Wanted]
             yield Wanted.of("\n".join(value) if isinstance(value, list) else value)
 
 
-def text_fields(document: dict[str, Any], metadata: TaskMetadata) -> Iterator[tuple[str, Any]]:
+def _text_fields(document: dict[str, Any], metadata: TaskMetadata) -> Iterator[tuple[str, Any]]:
     """The fields of a document that hold text, with their text or list of texts."""
     labels = {"id", *metadata.breakdowns, *({metadata.cluster} - {metadata.input, metadata.reference})}
     for name, kind in metadata.fields.items():

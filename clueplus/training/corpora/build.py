@@ -14,12 +14,12 @@ from clueplus.errors import ClueplusError, StoreError, withhold_messages
 from clueplus.files import make_private, write_atomic
 from clueplus.models.data_use import check_destinations
 from clueplus.training.corpora.filters import Filters
-from clueplus.training.corpora.manifest import NAME, Asking, Manifest, summed
+from clueplus.training.corpora.manifest import NAME, Manifest, summed
 from clueplus.training.corpora.reading import SourceReader
 from clueplus.training.corpora.size import Size, measure
 from clueplus.training.corpora.spec import CorpusSpec
 from clueplus.training.corpora.surroundings import Surroundings
-from clueplus.training.corpora.task_data import add_task_data
+from clueplus.training.corpora.task_data import add_task_data, check_endpoint
 
 DOCUMENTS, ROWS = "documents.jsonl", "rows.jsonl"
 NO_TOKENIZER = "no tokenizer was given"
@@ -55,35 +55,17 @@ def build_corpus(spec: CorpusSpec, out: Path, surroundings: Surroundings) -> Man
 
 
 def _build(spec: CorpusSpec, folder: Path, surroundings: Surroundings, *, private: bool) -> Manifest:
-    benchmark = surroundings.benchmark(spec.decontaminate.ngram)
-    unchecked = [split for split in benchmark.splits if split.unchecked]
-    if unchecked:
-        names = ", ".join(f"{split.task} ({split.variant})" for split in unchecked)
-        surroundings.note(f"not compared with {len(unchecked)} test splits that are not here: {names}")
-    filters = Filters(spec, benchmark.index)
+    count = surroundings.count
+    if spec.task_data:
+        check_endpoint(spec.task_data)
+    filters = Filters(spec, surroundings.benchmark(spec.decontaminate.ngram).index)
     readers = [SourceReader(spec.kind, source, filters, surroundings) for source in spec.sources]
     path = folder / (DOCUMENTS if spec.kind == "documents" else ROWS)
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        if private:
-            path.chmod(0o600)
-        for reader in readers:
-            for row in reader.rows():
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    _write(readers, path, private=private)
     asking = None
     if spec.task_data and any(reader.kept for reader in readers):
         asking = add_task_data(spec, path, filters, surroundings)
-    return _manifest(spec, path, readers, filters, surroundings, asking)
-
-
-def _manifest(
-    spec: CorpusSpec,
-    path: Path,
-    readers: list[SourceReader],
-    filters: Filters,
-    surroundings: Surroundings,
-    asking: Asking | None,
-) -> Manifest:
-    sizes = measure(path, surroundings.count)
+    sizes = measure(path, count)
     sources = [reader.record(sizes.get(reader.name, Size())) for reader in readers]
     counted = [size.tokens for size in sizes.values() if size.tokens is not None]
     manifest = Manifest(
@@ -95,8 +77,8 @@ def _manifest(
         rows=sum(source.kept for source in sources),
         with_task_data=sum(size.with_task_data for size in sizes.values()),
         characters=sum(size.characters for size in sizes.values()),
-        tokens=sum(counted) if surroundings.tokenizer else None,
-        tokens_unknown=None if surroundings.tokenizer else NO_TOKENIZER,
+        tokens=sum(counted) if count else None,
+        tokens_unknown=None if count else NO_TOKENIZER,
         sources=sources,
         dropped=summed([source.dropped for source in sources]),
         overlaps=filters.overlaps(),
@@ -105,6 +87,15 @@ def _manifest(
     )
     manifest.refuse_empty()
     return manifest
+
+
+def _write(readers: list[SourceReader], path: Path, *, private: bool) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        if private:
+            path.chmod(0o600)
+        for reader in readers:
+            for row in reader.rows():
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 @contextmanager

@@ -69,8 +69,10 @@ def _kind(path: Path) -> tuple[str, ...] | None:
     return next((kind for kind in (_JSON_LINES, _TEXT, _PARQUET) if name.endswith(kind)), None)
 
 
-def read_file(path: Path, encoding: str = "utf-8") -> Iterator[Any]:
-    """The records of a file: JSON objects, Parquet rows, or one `{"text": ...}` for a text file; Bad for what is none.
+def read_file(path: Path, encoding: str = "utf-8") -> Iterator[tuple[int, Any]]:
+    """The records of a file with the numbers of their lines or rows, from 1.
+
+    A record is what a line of JSON or a row of Parquet holds, or `{"text": ...}` for a text file; Bad is what is none.
 
     Raises:
         DataError: the file can't be read, or is damaged; told by its name and never by its content.
@@ -88,13 +90,13 @@ def _open(path: Path) -> IO[bytes]:
     return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
-def _json_lines(path: Path, encoding: str) -> Iterator[Any]:
+def _json_lines(path: Path, encoding: str) -> Iterator[tuple[int, Any]]:
     with _open(path) as file:
-        for number, line in enumerate(file):
-            if number == 0 and (_is_utf16(line) or codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))):
+        for number, line in enumerate(file, start=1):
+            if number == 1 and (_is_utf16(line) or codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))):
                 raise DataError(f"{path}: JSON Lines are not read in UTF-16 or UTF-32", fix="save the file as UTF-8")
             if line.strip():
-                yield _value(line, encoding)
+                yield number, _value(line, encoding)
 
 
 def _value(line: bytes, encoding: str) -> Any:
@@ -106,13 +108,13 @@ def _value(line: bytes, encoding: str) -> Any:
         return Bad("not JSON")
 
 
-def _text(path: Path, encoding: str) -> Iterator[Any]:
+def _text(path: Path, encoding: str) -> Iterator[tuple[int, Any]]:
     with _open(path) as file:
         raw = file.read()
     try:
-        yield {TEXT_COLUMN: _decoded(raw, "utf-16" if _is_utf16(raw) else encoding)}
+        yield 1, {TEXT_COLUMN: _decoded(raw, "utf-16" if _is_utf16(raw) else encoding)}
     except UnicodeDecodeError:
-        yield Bad(f"not {encoding}")
+        yield 1, Bad(f"not {encoding}")
 
 
 def _is_utf16(raw: bytes) -> bool:
@@ -124,13 +126,13 @@ def _decoded(raw: bytes, encoding: str) -> str:
     return raw.decode("utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding)
 
 
-def _parquet(path: Path) -> Iterator[Any]:
+def _parquet(path: Path) -> Iterator[tuple[int, Any]]:
     import pyarrow  # type: ignore[import-untyped]
     import pyarrow.parquet  # type: ignore[import-untyped]
 
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_BATCH):
-                yield from batch.to_pylist()
+            rows = (row for batch in file.iter_batches(batch_size=_BATCH) for row in batch.to_pylist())
+            yield from enumerate(rows, start=1)
     except pyarrow.ArrowException as error:
         raise DataError(f"{path}: no Parquet file, or a damaged one", fix="fetch or copy the file again") from error

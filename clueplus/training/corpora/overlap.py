@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,6 +19,8 @@ Numbers = NDArray[np.uint32]
 FEWEST_WORDS = 5
 # A text of so many words tells where it is from, wherever it stands; a shorter one only as a line of its own.
 TELLING_WORDS = 8
+# Of a run that leaves a part, so many words of either end are not enough: one title may go on where another ends.
+_EDGE = 2
 
 
 class Where(NamedTuple):
@@ -64,9 +67,10 @@ class Wanted:
     def signs(self, length: int) -> Hashes:
         """The different hashes of its runs of `length` words."""
         found = runs(self.hashes, length)
-        if self.parts is not None:
+        if self.parts is not None and len(found) > 1:
             parts = np.asarray(self.parts)
-            found = found[parts[: len(found)] != parts[length - 1 :]]
+            first, last = parts[_EDGE : len(found) + _EDGE], parts[length - 1 - _EDGE : len(parts) - _EDGE]
+            found = found[first != last]
         return np.unique(found)
 
 
@@ -79,9 +83,11 @@ class Table:
         order = np.argsort(hashes, kind="stable")
         self._hashes: Hashes = hashes[order]
         self._owners: Numbers = owners[order]
-        # Most runs of a corpus are in no test: one bit of the hash's first 22 says so without a search.
-        self._filter = np.zeros(1 << 22, np.bool_)
-        self._filter[(self._hashes >> np.uint64(42)).astype(np.intp)] = True
+        # Most runs of a corpus are in no test: where a sixteenth of the places is taken, the others say so at once.
+        bits = max(8, (16 * len(hashes)).bit_length())
+        self._shift = np.uint64(64 - bits)
+        self._filter = np.zeros(1 << bits, np.bool_)
+        self._filter[(self._hashes >> self._shift).astype(np.intp)] = True
 
     def __len__(self) -> int:
         return len(self._hashes)
@@ -93,38 +99,40 @@ class Table:
 
     def find(self, hashes: Hashes) -> list[tuple[int, int]]:
         """The (hash, number of the text) of every different hash that is here."""
-        likely = hashes[self._filter[(hashes >> np.uint64(42)).astype(np.intp)]]
+        likely = hashes[self._filter[(hashes >> self._shift).astype(np.intp)]]
         if not len(likely):
             return []
         likely = np.unique(likely)
         first = np.searchsorted(self._hashes, likely, "left")
         last = np.searchsorted(self._hashes, likely, "right")
         return [
-            (int(value), int(owner))
-            for value, low, high in zip(likely, first, last, strict=True)
-            for owner in self._owners[low:high]
+            (int(likely[place]), int(owner))
+            for place in np.flatnonzero(last > first)
+            for owner in self._owners[first[place] : last[place]]
         ]
+
+
+class _Owner(NamedTuple):
+    """A text of a test document: its split, the length of the runs that are looked for, and how many it has."""
+
+    where: Where
+    length: int
+    size: int
 
 
 @dataclass(frozen=True, repr=False)
 class Index:
     """All texts of all test splits, by hashes alone: no text can be read out of it.
 
-    `n` is the length of the runs that count of long texts. `long` holds these; `short`, by length, the texts of fewer
-    words; `whole` whole texts. `owners` and `sizes` are, by the number of a text, its split and its count of runs.
+    `n` is the length of the runs that count of long texts; `table` has these and the texts of fewer words, `whole` the
+    whole texts, both by the numbers of `owners`.
     """
 
     n: int
-    long: Table
-    short: dict[int, Table]
+    table: Table
     whole: dict[int, list[int]]
-    owners: list[Where]
-    sizes: list[int]
-
-    @property
-    def bytes(self) -> int:
-        """The memory of its tables."""
-        return self.long.bytes + sum(table.bytes for table in self.short.values())
+    owners: list[_Owner]
+    lengths: list[int]
 
     def hits(self, row: RowWords, share: float = 0.0) -> list[Hit]:
         """The rules by which a row shares text with test splits.
@@ -133,34 +141,19 @@ class Index:
             row: of the corpus.
             share: of the runs of one long text that a row may have without a hit; 0 for none.
         """
+        pairs = self.table.find(row.all_runs(self.lengths))
         found: dict[tuple[Where, Rule], set[int]] = {}
-
-        def add(owner: int, rule: Rule, value: int) -> None:
-            found.setdefault((self.owners[owner], rule), set()).add(value)
-
-        for value, owner in self._long(row, share):
-            add(owner, "n-gram", value)
-        for value, owner in self._short(row):
-            add(owner, "short text", value)
-        for value in row.wholes:
-            for owner in self.whole.get(value, ()):
-                add(owner, "whole text", value)
+        counts = Counter(owner for _, owner in pairs)
+        for value, number in pairs:
+            owner = self.owners[number]
+            if owner.length == self.n and counts[number] > share * owner.size:
+                found.setdefault((owner.where, "n-gram"), set()).add(value)
+            elif owner.length != self.n and (owner.length >= TELLING_WORDS or value in row.lines(owner.length)):
+                found.setdefault((owner.where, "short text"), set()).add(value)
+        for value in row.wholes & self.whole.keys():
+            for number in self.whole[value]:
+                found.setdefault((self.owners[number].where, "whole text"), set()).add(value)
         return [Hit(where, rule, frozenset(values)) for (where, rule), values in sorted(found.items())]
-
-    def _long(self, row: RowWords, share: float) -> Iterable[tuple[int, int]]:
-        pairs = self.long.find(row.runs(self.n))
-        if not share:
-            return pairs
-        counts: dict[int, int] = {}
-        for _, owner in pairs:
-            counts[owner] = counts.get(owner, 0) + 1
-        return [(value, owner) for value, owner in pairs if counts[owner] > share * self.sizes[owner]]
-
-    def _short(self, row: RowWords) -> Iterable[tuple[int, int]]:
-        for length, table in self.short.items():
-            pairs = table.find(row.runs(length))
-            lines = row.lines(length) if pairs and length < TELLING_WORDS else None
-            yield from (pair for pair in pairs if lines is None or pair[0] in lines)
 
 
 def build_index(texts: Iterable[tuple[Where, Wanted]], n: int) -> Index:
@@ -170,28 +163,21 @@ def build_index(texts: Iterable[tuple[Where, Wanted]], n: int) -> Index:
         texts: of test documents, with their splits.
         n: length of the runs of words that count.
     """
-    owners: list[Where] = []
-    sizes: list[int] = []
-    long: list[tuple[Hashes, int]] = []
-    short: dict[int, list[tuple[Hashes, int]]] = {}
+    owners: list[_Owner] = []
+    pairs: list[tuple[Hashes, int]] = []
     whole: dict[int, list[int]] = {}
     seen = set()
     for where, text in texts:
-        length = len(text.hashes)
-        if length < FEWEST_WORDS or (where, text.whole) in seen:
+        words_ = len(text.hashes)
+        if words_ < FEWEST_WORDS or (where, text.whole) in seen:
             continue
         seen.add((where, text.whole))
-        number = len(owners)
-        signs = text.signs(min(n, length))
-        owners.append(where)
-        sizes.append(len(signs))
-        if length >= n:
-            long.append((signs, number))
-        else:
-            short.setdefault(length, []).append((signs, number))
-        whole.setdefault(text.whole, []).append(number)
-    tables = {length: Table(pairs) for length, pairs in sorted(short.items())}
-    return Index(n, Table(long), tables, whole, owners, sizes)
+        length = min(n, words_)
+        signs = text.signs(length)
+        whole.setdefault(text.whole, []).append(len(owners))
+        pairs.append((signs, len(owners)))
+        owners.append(_Owner(where, length, len(signs)))
+    return Index(n, Table(pairs), whole, owners, sorted({owner.length for owner in owners}))
 
 
 class RowWords:
@@ -200,9 +186,7 @@ class RowWords:
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = texts
         self.words = [words(text) for text in texts]
-        self._hashes = [word_hashes(each) for each in self.words]
-        self._latest = self._hashes
-        self._runs = {1: np.concatenate(self._hashes) if self._hashes else np.empty(0, np.uint64)}
+        self._runs = [[word_hashes(each) for each in self.words]]
 
     @property
     def whole(self) -> int:
@@ -216,10 +200,14 @@ class RowWords:
 
     def runs(self, length: int) -> Hashes:
         """The hashes of the runs of `length` words, of every text."""
-        for longer in range(len(self._runs) + 1, length + 1):
-            self._latest = [longer_runs(h, k) for h, k in zip(self._hashes, self._latest, strict=True)]
-            self._runs[longer] = np.concatenate(self._latest)
-        return self._runs[length]
+        return self.all_runs([length])
+
+    def all_runs(self, lengths: Sequence[int]) -> Hashes:
+        """The hashes of the runs of words of all these lengths."""
+        while lengths and len(self._runs) < max(lengths):
+            self._runs.append([longer_runs(h, k) for h, k in zip(self._runs[0], self._runs[-1], strict=True)])
+        chosen = [each for length in lengths for each in self._runs[length - 1]]
+        return np.concatenate(chosen) if chosen else np.empty(0, np.uint64)
 
     def lines(self, length: int) -> set[int]:
         """The hashes of the lines of `length` words, with and without what stands before the first colon."""

@@ -62,7 +62,7 @@ def _from_files(pattern: str, source: Source, around: Surroundings, origin: Orig
         name, digest = _name(path, found.files), file_hash(path)
         around.test_files.refuse(path, digest)
         origin.files[name] = digest
-        for number, value in enumerate(read_file(path, source.encoding), start=1):
+        for number, value in read_file(path, source.encoding):
             yield Record(name, number, value)
 
 

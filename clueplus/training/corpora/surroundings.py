@@ -41,9 +41,13 @@ class Surroundings:
     _count: Count | None = field(default=None, repr=False)
 
     def benchmark(self, n: int) -> Benchmark:
-        """The registered test splits, indexed by runs of `n` words."""
+        """The registered test splits, indexed by runs of `n` words. What is not here to compare with is noted once."""
         if n not in self._benchmarks:
             self._benchmarks[n] = read_benchmark(self.catalog, self.library, n)
+            unchecked = [split for split in self._benchmarks[n].splits if split.unchecked]
+            if unchecked:
+                names = ", ".join(f"{split.task} ({split.variant})" for split in unchecked)
+                self.note(f"no row is compared with {len(unchecked)} test splits that can't be read here: {names}")
         return self._benchmarks[n]
 
     @property

@@ -35,6 +35,21 @@ _BATCH = 2048
 _PROMPT_TOKENS, _CHARACTERS_A_TOKEN = 256, 2
 
 
+def check_endpoint(wanted: TaskData) -> None:
+    """Refuses an endpoint that can't be used, before hours go into reading what it is to be asked about.
+
+    Raises:
+        EndpointError: it is down, is no such API, or serves something else.
+    """
+
+    async def look() -> None:
+        model = EndpointModel(wanted.model, wanted.base_url)
+        await model.open()
+        await model.close()
+
+    asyncio.run(look())
+
+
 def add_task_data(spec: CorpusSpec, path: Path, filters: Filters, surroundings: Surroundings) -> Asking:
     """Asks for the task data of every document that has none, and writes it into the file.
 
