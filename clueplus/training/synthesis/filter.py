@@ -51,7 +51,7 @@ class _Candidate:
 def filter_rows(path: Path, out: Path, view: View, benchmark: Benchmark, progress: Progress) -> dict[str, Any]:
     """Writes the rows of a view to `out`, best first, and a report beside it; returns the report.
 
-    Texts wait on disk; memory grows with some 300 bytes a row, and the signatures of what is kept.
+    Texts wait on disk; memory grows with some 300 bytes a row, and 6.5 kB of signatures for what is kept.
 
     Args:
         path: of `synth run`, or a published file or folder.
