@@ -357,6 +357,6 @@ def test_chosen_answers_that_fail_the_checks_are_not_corrupted(cli: Cli, tmp_pat
     path = published(tmp_path / "rows.jsonl", 4, output="I'm sorry, but I can't help with that.")
     with fake_server(writer) as server:
         result = cli("synth", "preferences", path, *to(server), "--out", "pairs")
-    assert "no row of" in result.error
+    assert "passes the checks: 4 output: a refusal. Fix" in result.error
     assert server.requests == []
     assert not (tmp_path / "pairs" / "preferences.jsonl").exists()

@@ -80,7 +80,7 @@ def make_preferences(order: Order, reporter: Reporter) -> dict[str, Any]:
     rows = _sound_rows(order, dropped)
     chosen = choose(rows, corrupted, order.instructions, order.seed)
     if not chosen:
-        raise DataError(f"no row of {order.path} passes the checks", fix="look at the rows")
+        raise DataError(f"no row of {order.path} passes the checks: {_words(dropped)}", fix="look at the rows")
     with answerer(order.model, catalog, None, restricted=False, reporter=reporter) as make_model:
         answered = asyncio.run(_ask(order, corrupted, chosen, make_model, reporter))
     spec = catalog.models.get(order.model.model)
@@ -186,4 +186,4 @@ def _write(
 
 
 def _words(reasons: Counter[str]) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(3)) or "no answer came"
+    return ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(3)) or "there is none"

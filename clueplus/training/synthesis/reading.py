@@ -92,7 +92,7 @@ def _published(path: Path) -> Iterator[TrainingRow | Bad]:
     found = find_files(str(path.resolve()), Path())
     source = Source(name="published", licence="as published", path=str(path))
     for file in found.files:
-        for number, record in enumerate(read_file(file), start=1):
+        for number, record in read_file(file):
             row = record if isinstance(record, Bad) else read_row("instructions", record, source)
             if isinstance(row, Bad):
                 yield row
