@@ -178,6 +178,33 @@ def test_mistakes_are_one_line(cli: Cli) -> None:
     assert cli("synth", "run", "mediflow").code == 2
 
 
+def test_a_recipe_may_do_without_a_judge(cli: Cli, tmp_path: Path) -> None:
+    recipe = variant(tmp_path, judged=None)
+    with fake_server(writer) as server:
+        run = ("synth", "run", recipe, *to(server), "--rows", 2, "--out", "out")
+        assert "has no 'judged' for a judge" in cli(*run, "--judge-model", "fake").error
+        found = make(cli, server, recipe=recipe)
+    assert (found["rows"]["kept"], list(found["usage"])) == (ROWS, ["generated"])
+    assert all("quality" not in row for row in rows_of(cli, "out"))
+    assert "no column is called 'quality'" in cli("synth", "filter", "out", "--out", "x", "--min", "quality=1").error
+
+
+def test_a_fault_of_ours_costs_one_row(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from clueplus.training.synthesis import blocks
+
+    def faulty(recipe: Any, drawn: Any, answer: Any, text: str) -> Any:
+        if drawn["output_format"] == "json":
+            raise LookupError(text)
+        return read_candidate(recipe, drawn, answer, text)
+
+    read_candidate = blocks.read_candidate
+    monkeypatch.setattr(blocks, "read_candidate", faulty)
+    with fake_server(writer) as server:
+        rows = make(cli, server)["rows"]
+    assert rows["finished"] == ROWS
+    assert list(rows["rejected"]) == ["reading failed: LookupError"]
+
+
 def test_every_help_has_an_example(cli: Cli) -> None:
     for name in ("run", "filter", "preferences", "status"):
         result = cli("synth", name, "--help")

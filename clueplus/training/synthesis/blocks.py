@@ -119,7 +119,10 @@ class Reader:
 
     def candidate(self, drawn: Draw, answer: Answer) -> Candidate | str:
         """What generation gave for a row."""
-        return read_candidate(self.recipe, drawn, answer, _text(answer, self.state.model))
+        try:
+            return read_candidate(self.recipe, drawn, answer, _text(answer, self.state.model))
+        except Exception as error:  # a fault of ours on one answer of a million must not end the run
+            return f"reading failed: {type(error).__name__}"
 
     def row(self, number: int, drawn: Draw, candidate: Candidate | str, judgements: dict[int, list[Answer]]) -> Row:
         """A finished row.

@@ -19,7 +19,7 @@ from clueplus.evaluation.score import DEFAULT_REASONING, without_reasoning
 from clueplus.evaluation.store import ResponseStore
 from clueplus.evaluation.stores import Stores
 from clueplus.files import whole_file, write_atomic
-from clueplus.models import Request
+from clueplus.models import Answer, Request
 from clueplus.registry import Catalog
 from clueplus.training.corpora.files import Bad
 from clueplus.training.synthesis.blocks import ELSEWHERE
@@ -151,7 +151,7 @@ def _write(
             if answer is None:
                 continue
             usage.add(answer)
-            reason, rejected = verify(one.row, answer, without_reasoning(answer.text, *marks), corrupted)
+            reason, rejected = _verified(one.row, answer, marks, corrupted)
             if reason:
                 rejects[reason] += 1
                 continue
@@ -183,6 +183,13 @@ def _write(
     }
     write_atomic(order.out / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     return report
+
+
+def _verified(row: TrainingRow, answer: Answer, marks: tuple[str, str], corrupted: Corrupted) -> tuple[str | None, str]:
+    try:
+        return verify(row, answer, without_reasoning(answer.text, *marks), corrupted)
+    except Exception as error:  # one bad answer must not cost the others
+        return f"reading failed: {type(error).__name__}", ""
 
 
 def _words(reasons: Counter[str]) -> str:

@@ -65,6 +65,8 @@ def served(order: Order, reporter: Reporter) -> Iterator[Makers]:
         ClueplusError: a model can't be used.
     """
     catalog = Catalog()
+    if order.judge and order.recipe.judged is None:
+        raise ClueplusError(f"{order.recipe.name} has no 'judged' for a judge", fix="leave --judge-model out")
     asked = [options for options in (order.model, order.judge) if options is not None]
     for options in asked:
         if is_baseline(options.model):
