@@ -5,6 +5,7 @@ import json
 import pytest
 
 from clueplus.errors import ClueplusError
+from clueplus.training.corpora import task_data
 from clueplus.training.corpora.build import build_corpus
 from clueplus.training.corpora.prompts import PROMPTS
 from tests.support.corpora import SENTENCE, corpus, read_rows, surroundings, write_rows
@@ -186,8 +187,17 @@ def test_every_prompt_has_a_place_for_the_document():
 
 def test_restricted_documents_are_asked_about_on_this_machine_alone(build, tmp_path, monkeypatch):
     monkeypatch.setattr("clueplus.errors._withheld", [])
+    tiers = set()
+
+    async def generate(model, requests, *rest, **options):
+        tiers.update(request.tier for request in requests)
+        return await task_data.generate_for_real(model, requests, *rest, **options)
+
+    monkeypatch.setattr(task_data, "generate_for_real", task_data.generate, raising=False)
+    monkeypatch.setattr(task_data, "generate", generate)
     with fake_server(answer, vllm=True) as server:
         manifest, _ = build(server, tier="restricted")
     assert manifest.task_data.answered == 12
+    assert tiers == {"restricted"}, "so that the client checks every request once more"
     texts = json.dumps(manifest.model_dump(mode="json"))
     assert not any(note in texts for note in NOTES)
