@@ -346,6 +346,7 @@ def test_made_rows_are_read_by_the_corpora(cli: Cli) -> None:
 
 def test_preferences_are_verified_and_resumed(cli: Cli, tmp_path: Path) -> None:
     path = published(tmp_path / "rows.jsonl", 40)
+    path.write_text(path.read_text() * 2)  # what is there twice is one row
     answers = {
         0: lambda good: good,
         1: lambda good: good * 3,
