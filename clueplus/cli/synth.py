@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -303,7 +304,7 @@ def status(folder: Folder, as_json: Json = False) -> None:
     _show(read_status(folder), as_json, show_status)
 
 
-def _show(summary: dict[str, Any], as_json: bool, show: Any) -> None:
+def _show(summary: dict[str, Any], as_json: bool, show: Callable[[dict[str, Any]], None]) -> None:
     if as_json:
         print_json(summary)
     else:

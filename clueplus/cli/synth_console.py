@@ -17,7 +17,7 @@ _MOST_REASONS = 8
 
 
 class SynthReporter(ConsoleReporter):
-    """Progress on standard error: rows, rate, rejects, tokens a second."""
+    """Progress on standard error: rows, rate, rejects, tokens a second, cost."""
 
     noun = "rows"
 
@@ -26,6 +26,7 @@ class SynthReporter(ConsoleReporter):
         made, seconds = state.done - state.before, state.seconds
         rate = f"{made / seconds:.1f}/s, {state.tokens / seconds:.0f} tokens/s" if seconds else ""
         parts = [f"{state.before} were there"] if state.before else []
+        parts += [f"cost {state.cost:.2f}"] if state.cost is not None else []
         rejected = state.tally.rejected_rows.total()
         parts += [f"{rejected} rejected"] if rejected else []
         parts += [f"[red]{state.failed_rows} failed[/]"] if state.failed_rows else []

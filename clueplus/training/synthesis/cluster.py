@@ -44,7 +44,7 @@ def synthesise_on_ray(order: Order, reporter: Reporter) -> tuple[State, Progress
     if not order.model.base_urls or (order.judge and not order.judge.base_urls):
         raise ClueplusError("--cluster asks servers that run already", fix="start them, and give each with --base-url")
     state = _prepared(order, reporter)
-    progress, began = Progress(state.rows), time.monotonic()
+    progress, began = Progress(state.rows, state.prices), time.monotonic()
     todo = []
     for number, block in enumerate(blocks(order.out, state)):
         settled = block.settled()

@@ -38,6 +38,7 @@ class Progress:
     """Where a run stands: rows that were finished before, what this run adds, answers asked now, and failures."""
 
     wanted: int
+    prices: Mapping[Stage, Price] = field(default_factory=dict)
     before: int = 0
     tally: Tally = field(default_factory=Tally)
     asked: int = 0
@@ -45,6 +46,11 @@ class Progress:
     failures: Counter[str] = field(default_factory=Counter)
     failed_rows: int = 0
     seconds: float = 0.0
+
+    @property
+    def cost(self) -> float | None:
+        """What all rows so far cost; None where no price is known."""
+        return self.tally.cost(self.prices)
 
     @property
     def done(self) -> int:

@@ -45,7 +45,7 @@ def synthesise(order: Order, reporter: Reporter) -> tuple[State, Progress]:
 async def _run(order: Order, makers: Makers, reporter: Reporter) -> tuple[State, Progress]:
     async with opened(order, makers) as (model, judge, wanted):
         state = join(order.out, wanted)
-        progress = Progress(state.rows)
+        progress = Progress(state.rows, state.prices)
         reporter.start(state.rows)
         try:
             await Workers(state, model, judge, progress, reporter.rows).run(blocks(order.out, state))
