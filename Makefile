@@ -38,6 +38,7 @@ bench: ## Seconds and memory beside the peers'
 	$(VENV)/bin/python benchmarks/leaderboard.py
 	$(VENV)/bin/python benchmarks/decontamination.py
 	$(VENV)/bin/python benchmarks/merging.py
+	$(VENV)/bin/python benchmarks/synthesis.py
 
 results: ## Evaluate the baselines on the open tasks and write their records into results/
 	$(VENV)/bin/python tools/publish_baselines.py

@@ -8,8 +8,9 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from clueplus.errors import StoreError
 
@@ -46,6 +47,33 @@ def write_atomic(path: Path, content: bytes | str, *, private: bool = False) -> 
         if temporary is not None:  # an interrupt leaves no half file either
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[IO[str]]:
+    """A text file beside `path` that takes its place when the block ends, and goes when the block fails.
+
+    For what is too large to be held in memory; `write_atomic` is for everything else.
+
+    Raises:
+        StoreError: it can't be written, or the disk is full.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"can't write {path}: {error.strerror or error}",
+            fix="choose a folder that you may write to, with free space",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def make_private(folder: Path) -> None:

@@ -30,6 +30,7 @@ SMALL = {
     "metric_parity.py": [
         *("--pairs", "4", "--words", "60", "--notes", "10", "--many", "20", "--terms", "50", "--json"),
     ],
+    "synthesis.py": ["--rows", "30", "--concurrency", "8", "--latency", "0.01", "--runs", "1", "--judge", "--json"],
     "start_up.py": ["--runs", "1", "--json"],
 }
 WITH_A_SERVER = {"real_server.py": ["--limit", "2", "--variant", "sample", "--runs", "1", "--json"]}

@@ -16,6 +16,7 @@ import pytest
 from tests.support.fake_server import FakeServer, fake_server
 from tests.support.merging import merge_files
 from tests.support.rewriting import pairs_file, prompt_of, reports_file, rewriting_model
+from tests.support.synthesis import writer as synthesis_writer
 from tests.support.tiny_model import build_tiny_model
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,7 +33,9 @@ CASES = [pytest.param(command, id=f"{page.name}: {command[:60]}") for page in PA
 
 
 def _answer(payload: dict[str, Any], number: int) -> str:
-    """A poor model of the benchmark, and a good one where it rewrites."""
+    """A poor model of the benchmark, and a good one where it rewrites or synthesises."""
+    if "response_format" in payload:
+        return synthesis_writer(payload)
     return rewriting_model(payload) if prompt_of(payload).endswith(("JSON object:", "JSON list:")) else "-1"
 
 

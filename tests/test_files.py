@@ -8,7 +8,7 @@ import os
 import pytest
 
 from clueplus.errors import StoreError
-from clueplus.files import canonical_json, sha256, write_atomic
+from clueplus.files import canonical_json, sha256, whole_file, write_atomic
 
 
 @pytest.fixture
@@ -73,6 +73,24 @@ def test_a_file_in_the_place_of_the_folder_is_an_error(tmp_path):
     (tmp_path / "folder").write_text("a file")
     with pytest.raises(StoreError, match="can't write"):
         write_atomic(tmp_path / "folder" / "file", "new")
+
+
+def test_a_large_file_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / "new" / "rows.jsonl"
+    with whole_file(path) as file:
+        file.write("one\n")
+        assert not path.exists()
+    assert path.read_bytes() == b"one\n"
+
+
+def test_a_large_file_that_fails_leaves_the_old_one(tmp_path, full_disk):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("old")
+    with pytest.raises(StoreError, match="No space left"), whole_file(path) as file:
+        file.write("new")
+    with pytest.raises(KeyError), whole_file(path) as file:
+        raise KeyError
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("rows.jsonl", "old")]
 
 
 def test_canonical_json_sorts_keys_at_every_level_and_has_no_spaces():

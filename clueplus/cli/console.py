@@ -28,6 +28,8 @@ _SHORT = {"rouge_l": "R-L", "rouge_1": "R-1", "rouge_2": "R-2", "bertscore_f1": 
 class ConsoleReporter:
     """Progress on standard error: rate, time left, failures."""
 
+    noun = "answers"
+
     def __init__(self) -> None:
         self.console = Console(stderr=True)
         self._progress: Progress | None = None
@@ -49,7 +51,7 @@ class ConsoleReporter:
         """Shows the bar."""
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("answers"),
+            TextColumn(self.noun),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -71,8 +73,12 @@ class ConsoleReporter:
         rate = f"{state.generated / task.elapsed:.1f}/s" if task.elapsed else ""
         parts = [f"{state.reused} from the store"] if state.reused else []
         parts += [f"[red]{len(state.failures)} failed[/]"] if state.failures else []
-        done = state.reused + state.generated + len(state.failures)
-        self._progress.update(self._bar, completed=done, rate=rate, more=", ".join(parts))
+        self.move(state.reused + state.generated + len(state.failures), rate, ", ".join(parts))
+
+    def move(self, done: int, rate: str, more: str) -> None:
+        """Moves the bar to `done`."""
+        if self._progress is not None:
+            self._progress.update(self._bar, completed=done, rate=rate, more=more)
 
     def finish(self) -> None:
         """Takes the bar away."""

@@ -22,6 +22,7 @@ from clueplus.cli import (
     results,
     score,
     serve,
+    synth,
     tasks,
     train,
 )
@@ -30,7 +31,7 @@ from clueplus.errors import ClueplusError, messages_withheld, one_line
 DEBUG_VARIABLE = "CLUEPLUS_DEBUG"
 INTERRUPTED = 130
 # What an interrupted command keeps; others leave nothing half done.
-KEPT = {"evaluate": "answers", "data rewrite": "answers", "train run": "stages"}
+KEPT = {"evaluate": "answers", "data rewrite": "answers", "train run": "stages", "synth": "answers"}
 
 app = typer.Typer(
     name="clueplus",
@@ -54,6 +55,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(results.app, name="results")
 app.add_typer(leaderboard.app, name="leaderboard")
+app.add_typer(synth.app, name="synth")
 
 
 def _version(value: bool) -> None:

@@ -30,6 +30,30 @@ class Generation:
 Progress = Callable[[Generation], None]
 
 
+class Streak:
+    """Requests that failed one after the other, with no answer in between."""
+
+    def __init__(self) -> None:
+        self._failed = 0
+
+    def worked(self) -> None:
+        """An answer came."""
+        self._failed = 0
+
+    def failed(self, error: RequestFailedError) -> None:
+        """A request failed.
+
+        Raises:
+            EndpointError: so many did that the rest would fail as well.
+        """
+        self._failed += 1
+        if self._failed >= _HOPELESS:
+            raise EndpointError(
+                f"{self._failed} requests failed in a row, the last one with: {error}",
+                fix="mend the endpoint and run the same command: finished answers are kept",
+            ) from error
+
+
 async def generate(
     model: Model,
     requests: Sequence[Request],
@@ -56,30 +80,24 @@ async def generate(
     outcome = Generation(reused=len({r.key for r in requests} - refused.keys() - todo.keys()))
     outcome.failures.update(refused)
     queue = deque(arranged(todo.values(), model.order))
-    unlucky = 0
+    streak = Streak()
 
     async def worker() -> None:
-        nonlocal unlucky
         while queue:
             request = queue.popleft()
             try:
                 answer = await model.answer(request)
             except RequestFailedError as error:
                 outcome.failures[request.key] = str(error)
-                unlucky += 1
-                if unlucky >= _HOPELESS:
-                    raise EndpointError(
-                        f"{unlucky} requests failed in a row, the last one with: {error}",
-                        fix="mend the endpoint and run the same command: finished answers are kept",
-                    ) from error
+                streak.failed(error)
             else:
                 stores.append(request, answer)
                 outcome.generated += 1
-                unlucky = 0
+                streak.worked()
             if progress:
                 progress(outcome)
 
-    with stores.writing(), _quick_garbage_collection():
+    with stores.writing(), quick_garbage_collection():
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(model.concurrency, len(queue))):
@@ -92,7 +110,7 @@ async def generate(
 
 
 @contextmanager
-def _quick_garbage_collection() -> Iterator[None]:
+def quick_garbage_collection() -> Iterator[None]:
     """Lets the collector look at new objects alone, and therefore often.
 
     The HTTP client leaves each request in a reference cycle together with its body. With hundreds of thousands of old

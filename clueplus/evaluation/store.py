@@ -30,13 +30,14 @@ class ResponseStore:
     Args:
         path: the file.
         private: whether its owner alone may read it and its folder.
+        elsewhere: what the user can do to have it in another place.
     """
 
-    def __init__(self, path: Path, *, private: bool = False) -> None:
+    def __init__(self, path: Path, *, private: bool = False, elsewhere: str = "choose another --results-dir") -> None:
         self.path = path
         self.archive = path.with_name(path.name + ".gz")
         self._private = private
-        self._elsewhere = f"set {DATA_DIR_VARIABLE} to another folder" if private else "choose another --results-dir"
+        self._elsewhere = f"set {DATA_DIR_VARIABLE} to another folder" if private else elsewhere
         self._answers: dict[str, Answer] = {}
         self._sound = False
         self._file: IO[bytes] | None = None

@@ -45,7 +45,8 @@ class Request:
     """One answer that is wanted: sample `sample` of the item `index` of `task`, as the rendered prompt.
 
     `cut` counts the characters that were taken out of the document's middle to make the prompt fit. `refused` is the
-    reason why the request is not sent at all.
+    reason why the request is not sent at all. `schema` is a JSON schema that the server is asked to keep to; it belongs
+    into the key.
     """
 
     task: str
@@ -59,6 +60,7 @@ class Request:
     sample: int = 0
     cut: int = 0
     refused: str | None = None
+    schema: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         """Where the request belongs: its texts may be restricted, and a `repr` ends in logs."""

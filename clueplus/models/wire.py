@@ -49,6 +49,9 @@ def payload(request: Request, name: str, api: Api, *, vllm: bool, template: Temp
         "stop": [*decoding.stop] if vllm else [*decoding.stop][:MOST_STOPS],
         "seed": decoding.seed,
     }
+    if request.schema is not None:
+        schema = {"name": "answer", "schema": request.schema, "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
     if vllm:
         body |= {"repetition_penalty": 1.0, "top_k": 0, "min_p": 0.0}
         if api == "chat" and template and template.end_token_id is not None:

@@ -1,0 +1,1 @@
+"""Instruction data made to order by a served model: sampled, generated, checked, judged, corrupted."""
