@@ -19,6 +19,7 @@ from clueplus.training.recipe.blocks import (
     MergeStage,
 )
 from clueplus.training.recipe.job import Function, Job
+from clueplus.training.recipe.rehearse import TINY
 from clueplus.training.recipe.work import RESULT_NAME
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def evaluate(job: Job) -> dict[str, Any]:
             api=block.api,
             engine_args=block.engine_args,
             results_dir=job.out,
-            command=["clueplus", "train", "run", job.recipe.name, "--only", job.name],
+            command=_command(job),
         ),
         _Answers(job.reporter),
     )
@@ -144,6 +145,11 @@ def evaluate(job: Job) -> dict[str, Any]:
         "tasks": {task.name: task.score.value for task in run.record.tasks},
         "scores": sha256(canonical_json([task.model_dump(mode="json") for task in run.record.tasks])),
     }
+
+
+def _command(job: Job) -> list[str]:
+    rehearse = ["--rehearse"] if job.recipe.base == TINY else []
+    return ["clueplus", "train", "run", job.recipe.name, *rehearse, "--only", job.name]
 
 
 class _Answers:

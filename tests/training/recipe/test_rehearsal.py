@@ -141,6 +141,7 @@ def test_every_checkpoint_tells_where_it_comes_from_and_nothing_else(mediphi: St
 
 def test_the_record_and_the_card_of_the_final_model_know_each_other(mediphi: Stages) -> None:
     record = read_run(mediphi.place("evaluate-final") / mediphi.result("evaluate-final")["run"]).record
+    assert record.command == ["clueplus", "train", "run", "mediphi", "--rehearse", "--only", "evaluate-final"]
     assert record.model.origin is not None
     assert record.model.origin.checkpoint == mediphi.by_name["dpo"]["output"]
     assert {source.name for source in record.model.origin.sources} >= {"pubmed", "medcode", "preferences"}
