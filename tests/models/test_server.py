@@ -1,12 +1,15 @@
 """How `vllm serve` is called; starting and stopping is in tests/cli/test_served.py."""
 
+import asyncio
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clueplus.errors import ClueplusError
-from clueplus.models.server import served_model
+from clueplus.models.server import served_model, terminate_as_interrupt
 from clueplus.registry import ModelSpec
 
 
@@ -51,3 +54,29 @@ def test_engine_arguments_are_split_as_a_shell_would() -> None:
     assert served_model("org/m", None, "--dtype 'float32' --seed 1").arguments == ("--dtype", "float32", "--seed", "1")
     with pytest.raises(ClueplusError, match="--engine-args"):
         served_model("org/m", None, "'open")
+
+
+def test_a_schedulers_signal_cancels_the_run_and_hits_no_callback() -> None:
+    seen: list[str] = []
+    before = signal.getsignal(signal.SIGTERM)
+
+    async def step() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        seen.append("the step went on")
+
+    async def work() -> None:
+        others = asyncio.create_task(step())
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            seen.append("the run was cancelled")
+            raise
+        finally:
+            await others
+
+    with terminate_as_interrupt(), pytest.raises(KeyboardInterrupt):
+        asyncio.run(work())
+    assert seen == ["the step went on", "the run was cancelled"]
+    assert signal.getsignal(signal.SIGTERM) is before
+    with terminate_as_interrupt(), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
